@@ -1,0 +1,1 @@
+"""Per-sample augmentation of whole batches, on the device the images live on."""

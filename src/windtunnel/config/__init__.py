@@ -1,0 +1,1 @@
+"""Typed, frozen configs: the truth about an experiment. Never imports torch."""

@@ -1,0 +1,34 @@
+"""Plain networks: an MLP, LeNet-5 and S0's convolutional baselines."""
+
+from typing import ClassVar, Literal
+
+from windtunnel.config.base import Component, Count, OpenFraction
+
+
+class Mlp(Component):
+    """Fully connected layers on the flattened image."""
+
+    target: ClassVar[str] = "windtunnel.models.zoo.classic:Mlp"
+    name: Literal["mlp"] = "mlp"
+    widths: tuple[Count, ...] = (512, 256)
+    """Units of each hidden layer."""
+    dropout: OpenFraction = 0.0
+    """Dropped share of each hidden layer."""
+
+
+class Lenet(Component):
+    """LeNet-5 (LeCun 1998) with ReLU and max pooling."""
+
+    target: ClassVar[str] = "windtunnel.models.zoo.classic:Lenet"
+    name: Literal["lenet"] = "lenet"
+
+
+class Cnn(Component):
+    """Plain 3x3 convolutions in pairs with max pooling between, average pool, linear, layer norm (S0's baseline)."""
+
+    target: ClassVar[str] = "windtunnel.models.zoo.classic:Cnn"
+    name: Literal["cnn"] = "cnn"
+    widths: tuple[Count, ...] = (32, 64, 64, 128, 128, 128)
+    """Channels of each convolution; a max pool follows every second one."""
+    hidden: Count = 64
+    """Units of the hidden linear layer."""

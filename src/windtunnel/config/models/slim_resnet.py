@@ -1,0 +1,20 @@
+"""S4's slim ResNet: 4,754,218 parameters with 10 classes and 3 channels."""
+
+from typing import ClassVar, Literal
+
+from windtunnel.config.base import Component, Count, OpenFraction
+
+
+class SlimResnet(Component):
+    """Basic blocks in four stages behind a 3x3 stem."""
+
+    target: ClassVar[str] = "windtunnel.models.zoo.slim_resnet:SlimResnet"
+    name: Literal["slim_resnet"] = "slim_resnet"
+    depths: tuple[Count, ...] = (4, 4, 4, 3)
+    """Blocks of each stage."""
+    widths: tuple[Count, ...] = (32, 64, 128, 256)
+    """Channels of each stage."""
+    activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
+    """Activation."""
+    dropout: OpenFraction = 0.0
+    """Dropped share of the pooled features."""

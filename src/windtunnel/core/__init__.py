@@ -1,0 +1,1 @@
+"""What every layer above leans on: random streams, devices, clocks, types."""

@@ -1,0 +1,1 @@
+"""Reading, caching, splitting and batching images."""

@@ -1,0 +1,1 @@
+"""Networks as small composable blocks, and the zoo built from them."""

@@ -1,0 +1,1 @@
+"""Building blocks that nest in any order and depth."""

@@ -1,0 +1,1 @@
+"""Curves and HTML summaries, drawn from run folders alone."""

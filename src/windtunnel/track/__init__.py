@@ -1,0 +1,1 @@
+"""Where a run's reports go: files, always, and the terminal."""
