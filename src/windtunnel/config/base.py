@@ -74,6 +74,7 @@ class ComponentOf:
         kind: what the union holds, for messages, e.g. ``"model"``.
         presets: preset name -> fields, ``name`` among them.
         adopt: turns a user's imported object that is no component config into one, or raises UsageError.
+
     """
 
     kind: str
@@ -125,9 +126,15 @@ class ComponentOf:
         said = f"there is no {self.kind} {name!r}" if name is not None else f"the {self.kind} needs a 'name'"
         hint = f"; did you mean {near!r}?" if near else ""
         listed = ", ".join(known).replace("{", "{{").replace("}", "}}")
-        return PydanticCustomError("component_name", "{said}{hint} known: {listed}", {
-            "said": said, "hint": hint or ";", "listed": listed,
-        })
+        return PydanticCustomError(
+            "component_name",
+            "{said}{hint} known: {listed}",
+            {
+                "said": said,
+                "hint": hint or ";",
+                "listed": listed,
+            },
+        )
 
     def _validate_imported(self, name: str, fields: dict[str, Any]) -> Component:
         try:
@@ -148,6 +155,19 @@ def _dump(value: Any) -> Any:
 
 
 __all__ = [
-    "Component", "ComponentOf", "Count", "Flag", "Fraction", "FrozenConfig", "Int", "NonNegativeInt",
-    "NonNegativeReal", "OpenFraction", "PositiveReal", "Real", "Text", "ValidationError", "component_name",
+    "Component",
+    "ComponentOf",
+    "Count",
+    "Flag",
+    "Fraction",
+    "FrozenConfig",
+    "Int",
+    "NonNegativeInt",
+    "NonNegativeReal",
+    "OpenFraction",
+    "PositiveReal",
+    "Real",
+    "Text",
+    "ValidationError",
+    "component_name",
 ]

@@ -59,7 +59,7 @@ OptimConfig = Annotated[Sgd, ComponentOf("optimizer")]
 
 class _Warmup(Component):
     warmup_epochs: NonNegativeReal = 0.0
-    """Epochs of linear rise in front, from ``warmup_from`` to the schedule's own value at that point."""
+    """Epochs of linear rise in front, from ``warmup_from`` to the schedule's start."""
     warmup_from: NonNegativeReal = 0.0
     """Multiplier at step 0 when there is a warm-up."""
 

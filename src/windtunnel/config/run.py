@@ -64,21 +64,21 @@ class RuntimeConfig(FrozenConfig):
 class NoTta(Component):
     """One view: the image itself."""
 
-    target: ClassVar[str] = "windtunnel.evaluation.tta:plain_views"
+    target: ClassVar[str] = "windtunnel.evaluation.tta:PlainView"
     name: Literal["none"] = "none"
 
 
 class FlipTta(Component):
     """Mean of the logits of the image and its mirror image (airbench level 1)."""
 
-    target: ClassVar[str] = "windtunnel.evaluation.tta:flip_views"
+    target: ClassVar[str] = "windtunnel.evaluation.tta:FlipViews"
     name: Literal["flip"] = "flip"
 
 
 class FlipTranslateTta(Component):
     """Half the flip mean, a quarter each of it for the two diagonal one-pixel shifts (airbench level 2)."""
 
-    target: ClassVar[str] = "windtunnel.evaluation.tta:flip_translate_views"
+    target: ClassVar[str] = "windtunnel.evaluation.tta:FlipTranslateViews"
     name: Literal["flip_translate"] = "flip_translate"
 
 

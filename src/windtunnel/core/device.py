@@ -22,6 +22,7 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         UsageError: the name is not one of these, or this machine has no such device.
+
     """
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")

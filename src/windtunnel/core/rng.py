@@ -38,6 +38,7 @@ def uniforms(key: int, ids: Int64[Tensor, " n"], slots: int) -> Float[Tensor, "s
         key: stream key from :func:`derive_seed`.
         ids: data set index of each image.
         slots: numbers wanted for each image.
+
     """
     base = _mix(_mix(ids) + key)
     counters = torch.arange(1, slots + 1, device=ids.device, dtype=torch.int64)[:, None] * _GOLDEN

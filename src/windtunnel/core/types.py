@@ -1,7 +1,7 @@
 """Batches and the interfaces that let data, augmentation and training know nothing of each other."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
@@ -14,6 +14,7 @@ class Batch(NamedTuple):
         images: normalised, on the training device.
         labels: class indices (b) or class probabilities (b k).
         ids: index of each image in its data set, the key of its random draws.
+
     """
 
     images: Float[Tensor, "b c h w"]
@@ -59,7 +60,16 @@ class ImageBytes(NamedTuple):
     Args:
         images: uint8, channels first by index and channels last in memory.
         labels: class index of each image.
+
     """
 
     images: UInt8[Tensor, "n c h w"]
     labels: Int64[Tensor, " n"]
+
+
+@runtime_checkable
+class DataInitialised(Protocol):
+    """A network that sets some of its weights from images before training (airbench's whitening stem)."""
+
+    def initialise_from(self, images: Float[Tensor, "n c h w"]) -> None:
+        """Set weights from up to 5,000 normalised training images; called once."""

@@ -1,0 +1,109 @@
+"""Dotted overrides from the command line, and one config laid over another.
+
+A component is replaced as a whole: ``model=resnet18``, ``model.name=resnet18`` and a mapping with another name
+all drop the fields of the model that was there, since they belonged to it.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from windtunnel.config.files import parse_yaml
+from windtunnel.errors import ConfigError, Problem
+
+
+def parse_override(text: str) -> tuple[list[str], Any]:
+    """Split ``a.b=1e-3`` into its path and its value, read as YAML.
+
+    >>> parse_override("optim.lr=1e-3")
+    (['optim', 'lr'], 0.001)
+
+    Raises:
+        ConfigError: there is no ``=``, an empty path part or the value is not YAML.
+
+    """
+    path, equals, value = text.partition("=")
+    parts = path.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(
+            "overrides", [Problem(text, "write overrides as dotted.path=value, e.g. optim.lr=0.05")]
+        )
+    return parts, parse_yaml(value, f"override {text!r}")
+
+
+def apply_overrides(tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return ``tree`` with every override set, those that pick components first."""
+    result = copy.deepcopy(dict(tree))
+    parsed = [parse_override(text) for text in overrides]
+    for path, value in sorted(parsed, key=lambda item: _depth_if_picking(*item)):
+        _set(result, path, value)
+    return result
+
+
+def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``top`` laid over it, mapping by mapping; lists and components replace.
+
+    >>> merge({"optim": {"name": "sgd", "lr": 1}}, {"optim": {"lr": 2}})
+    {'optim': {'name': 'sgd', 'lr': 2}}
+    >>> merge({"optim": {"name": "sgd", "lr": 1}}, {"optim": {"name": "adam"}})
+    {'optim': {'name': 'adam'}}
+    """
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and not _replaces(old, value):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return "name" in old and "name" in new and old["name"] != new["name"]
+
+
+def _depth_if_picking(path: list[str], value: Any) -> tuple[int, int]:
+    picks = path[-1] == "name" or isinstance(value, str | Mapping)
+    return (0, len(path)) if picks else (1, 0)
+
+
+def _set(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    node: Any = tree
+    for depth, part in enumerate(path[:-1]):
+        node = _step(node, part, path[: depth + 1])
+    key = path[-1]
+    if isinstance(node, list):
+        node[_index(node, key, path)] = value
+    elif key == "name" and len(path) > 1 and node.get("name", value) != value:
+        node.clear()
+        node["name"] = value
+    else:
+        old = node.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        node[key] = merge(old, value) if both and not _replaces(old, value) else value
+
+
+def _step(node: Any, part: str, path: list[str]) -> Any:
+    if isinstance(node, list):
+        return _descend(node, _index(node, part, path))
+    child = node.get(part)
+    if child is None:
+        child = node[part] = {}
+    return _descend(node, part)
+
+
+def _descend(node: Any, key: Any) -> Any:
+    if isinstance(node[key], str):  # a bare component name grows fields
+        node[key] = {"name": node[key]}
+    if not isinstance(node[key], dict | list):
+        raise ConfigError("overrides", [Problem(str(key), "holds a value, not fields that could be set")])
+    return node[key]
+
+
+def _index(node: list[Any], part: str, path: list[str]) -> int:
+    if not part.isdecimal() or int(part) >= len(node):
+        where = ".".join(path)
+        raise ConfigError(
+            "overrides", [Problem(where, f"is a list of {len(node)}; give an index below that", part)]
+        )
+    return int(part)

@@ -1,0 +1,88 @@
+"""Splitting a model's parameters into groups by name, and freezing groups on time."""
+
+import fnmatch
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from windtunnel.config.optim import ParameterGroup
+from windtunnel.errors import ConfigError, Problem
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+
+
+def group_parameters(
+    model: nn.Module, groups: Sequence[ParameterGroup], *, lr: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """Return torch parameter groups: one for each of ``groups`` and one for the rest.
+
+    Each holds ``peak_lr`` (what schedules scale) and ``train_epochs`` beside torch's own keys. Parameters that
+    do not require gradients are left out.
+
+    Raises:
+        ConfigError: a pattern matches no trainable parameter.
+
+    """
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    norm_names = _names_of_norms(model)
+    result = []
+    for position, group in enumerate(groups):
+        names = [name for name in trainable if _matches(name, group.match, norm_names)]
+        if not names:
+            raise ConfigError("experiment", [_no_match(position, group, list(trainable))])
+        decay = weight_decay if group.weight_decay is None else group.weight_decay
+        chosen = [trainable.pop(name) for name in names]
+        result.append(_torch_group(chosen, lr * group.lr_scale, decay, group.train_epochs))
+    if trainable:
+        result.append(_torch_group(list(trainable.values()), lr, weight_decay, None))
+    return result
+
+
+def set_learning_rates(optimizer: Optimizer, multiplier: float) -> None:
+    """Set every group's learning rate to its peak times ``multiplier``."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * multiplier
+
+
+def freeze_groups(optimizer: Optimizer, epochs_done: float) -> None:
+    """Stop the gradients of groups whose ``train_epochs`` are over; a later step skips them."""
+    for group in optimizer.param_groups:
+        if group["train_epochs"] is None:
+            continue
+        trains = epochs_done < group["train_epochs"]
+        for parameter in group["params"]:
+            parameter.requires_grad_(trains)
+
+
+def _torch_group(
+    parameters: list[nn.Parameter], lr: float, decay: float, epochs: float | None
+) -> dict[str, Any]:
+    return {"params": parameters, "lr": lr, "peak_lr": lr, "weight_decay": decay, "train_epochs": epochs}
+
+
+def _names_of_norms(model: nn.Module) -> set[str]:
+    return {
+        f"{module_name}.{name}" if module_name else name
+        for module_name, module in model.named_modules()
+        if isinstance(module, _NORMS)
+        for name, _ in module.named_parameters(recurse=False)
+    }
+
+
+def _matches(name: str, pattern: str, norm_names: set[str]) -> bool:
+    if pattern == "@norm":
+        return name in norm_names
+    if pattern == "@bias":
+        return name.rpartition(".")[2] == "bias"
+    return fnmatch.fnmatchcase(name, pattern)
+
+
+def _no_match(position: int, group: ParameterGroup, names: list[str]) -> Problem:
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return Problem(
+        f"optim.groups.{position}.match",
+        f"matches no trainable parameter that is left; there are {shown}",
+        repr(group.match),
+    )
