@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from windtunnel.config.base import Component, Count, OpenFraction, PositiveReal
+from windtunnel.config.base import Component, Count, Flag, OpenFraction, PositiveReal
 
 Width3 = tuple[Count, Count, Count]
 
@@ -23,11 +23,14 @@ class Airbench(Component):
     """Share of the new batch in the running statistics (torch's convention)."""
     logit_scale: PositiveReal = 1 / 9
     """Factor on the logits."""
+    residual: Flag = False
+    """S1's path around each group: the pooled input through a 1x1 convolution, before the last activation."""
 
 
 AIRBENCH_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "airbench93": {"name": "airbench", "widths": (64, 128, 128)},
     "airbench94": {"name": "airbench", "widths": (64, 256, 256)},
+    "airbench94_residual": {"name": "airbench", "widths": (64, 256, 256), "residual": True},
     "airbench95": {"name": "airbench", "widths": (128, 384, 384)},
     "airbench96": {"name": "airbench", "widths": (128, 384, 512), "depth": 3, "norm_momentum": 0.1},
 }

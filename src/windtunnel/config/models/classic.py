@@ -24,7 +24,7 @@ class Lenet(Component):
 
 
 class Cnn(Component):
-    """Plain 3x3 convolutions in pairs with max pooling between, average pool, linear, layer norm (S0's baseline)."""
+    """3x3 convolutions, a max pool after every second, average pool, linear, layer norm (S0's baseline)."""
 
     target: ClassVar[str] = "windtunnel.models.zoo.classic:Cnn"
     name: Literal["cnn"] = "cnn"
