@@ -1,1 +1,1 @@
-"""Per-sample augmentation of whole batches, on the device the images live on."""
+"""Augmentation of small images: per image, batched, reproducible under any batch size and order."""
