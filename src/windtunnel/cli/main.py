@@ -1,0 +1,123 @@
+"""The ``windtunnel`` command: finds the verb, imports only that one, turns errors into exit codes."""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from windtunnel import __version__
+from windtunnel.errors import WindtunnelError
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line, in ``windtunnel.cli.<name>``.
+
+    Args:
+        name: what the user types; the function or, with ``group``, the module that holds ``app``.
+        summary: its line in ``windtunnel --help``.
+        group: whether it has verbs of its own.
+    """
+
+    name: str
+    summary: str
+    group: bool = False
+
+    def load(self) -> Any:
+        """Import and return the verb's function, or its typer app."""
+        return getattr(import_module(f"windtunnel.cli.{self.name}"), "app" if self.group else self.name)
+
+
+VERBS = (
+    Verb("train", "Train a recipe or a YAML file."),
+    Verb("resume", "Continue a run that was interrupted or killed."),
+    Verb("eval", "Measure a trained run on its validation or test images."),
+    Verb("predict", "Write the classes of new images as CSV."),
+    Verb("recipes", "List the recipes."),
+    Verb("show", "Print an experiment's complete settings as YAML."),
+    Verb("schema", "Print the JSON schema of an experiment."),
+    Verb("models", "List the models."),
+    Verb("summary", "Show a model's layers, parameters and memory."),
+    Verb("data", "List, fetch and check data sets.", group=True),
+    Verb("augment", "Look at augmented images.", group=True),
+    Verb("doctor", "Check this machine: device, torch, data, threads."),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 ok, 1 the run failed, 2 usage or config, 130 Ctrl-C, 143 SIGTERM.
+
+    Args:
+        arguments: words after ``windtunnel``; ``None`` takes the process's own.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    try:
+        build_app(chosen)(words, prog_name="windtunnel")
+    except WindtunnelError as error:
+        print(f"windtunnel: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def build_app(chosen: str | None) -> typer.Typer:
+    """Return the app with the verb ``chosen`` imported and every other one as its line of help only."""
+    app = typer.Typer(
+        help="Train, compare and sweep small-image classifiers.\n\nStart with: windtunnel train quickstart",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_main_options)
+    for verb in VERBS:
+        _register(app, verb, imported=verb.name == chosen)
+    return app
+
+
+def help_text(function: Callable[..., object]) -> str:
+    """Return a verb's docstring with its indented blocks marked so that their lines stay apart."""
+    blocks = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(f"\b\n{block}" if "\n " in block else block for block in blocks)
+
+
+def _register(app: typer.Typer, verb: Verb, *, imported: bool) -> None:
+    if not imported:
+        app.command(verb.name, help=verb.summary)(_not_imported)
+    elif verb.group:
+        app.add_typer(verb.load(), name=verb.name, help=verb.summary, no_args_is_help=True)
+    else:
+        function = verb.load()
+        app.command(verb.name, help=help_text(function), no_args_is_help=_has_arguments(function))(function)
+
+
+def _has_arguments(function: Callable[..., object]) -> bool:
+    return any(
+        parameter.default is parameter.empty for parameter in inspect.signature(function).parameters.values()
+    )
+
+
+def _not_imported() -> None:
+    """Stand for a verb that was not called."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"windtunnel {__version__}")
+        raise typer.Exit()
+
+
+def _main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train, compare and sweep small-image classifiers."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""``windtunnel schema``: the JSON schema of an experiment."""
+
+import json
+
+
+def schema() -> None:
+    """Print the JSON schema of an experiment, for editors and other programs.
+
+    Examples:
+      windtunnel schema > experiment.schema.json
+    """
+    from windtunnel.config.files import json_schema
+
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,106 @@
+"""A run folder read back as plain values; works on a run that is still going, or that crashed."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windtunnel.core.reports import EpochReport
+from windtunnel.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds.
+
+    Args:
+        folder: the folder.
+        config_text: ``config.yaml`` as written.
+        overrides: the user's settings on top of the recipe, one ``a.b=c`` each.
+        environment: ``env.json``; empty when there is none.
+        epochs: rows of ``metrics.csv``, one an epoch.
+        summary: ``summary.json``; empty while the run has not ended.
+    """
+
+    folder: Path
+    config_text: str
+    overrides: tuple[str, ...]
+    environment: Mapping[str, Any]
+    epochs: tuple[EpochReport, ...]
+    summary: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.name
+
+
+def load_run(folder: Path) -> Run:
+    """Read the run in ``folder``.
+
+    Raises:
+        CheckpointError: ``folder`` is no run folder, or one of its files is damaged.
+    """
+    config = folder / "config.yaml"
+    if not config.is_file():
+        raise CheckpointError(f"{folder} is not a run folder: it has no config.yaml")
+    return Run(
+        folder=folder.resolve(),
+        config_text=config.read_text(encoding="utf-8"),
+        overrides=tuple(_read_lines(folder / "overrides.txt")),
+        environment=_read_json(folder / "env.json"),
+        epochs=load_epochs(folder / "metrics.csv"),
+        summary=_read_json(folder / "summary.json"),
+    )
+
+
+def load_epochs(path: Path) -> tuple[EpochReport, ...]:
+    """Read ``metrics.csv``; a last line cut short by a crash is left out.
+
+    Raises:
+        CheckpointError: a line does not hold the figures of an epoch.
+    """
+    if not path.is_file():
+        return ()
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    return tuple(_parse_row(row, path, line) for line, row in enumerate(csv.DictReader(whole.splitlines()), 2))
+
+
+def _parse_row(row: Mapping[str, str], path: Path, line: int) -> EpochReport:
+    try:
+        return EpochReport(
+            epoch=int(row["epoch"]),
+            step=int(row["step"]),
+            train_loss=float(row["train_loss"]),
+            train_accuracy=float(row["train_accuracy"]),
+            val_loss=_optional(row["val_loss"]),
+            val_accuracy=_optional(row["val_accuracy"]),
+            lr=float(row["lr"]),
+            seconds=float(row["seconds"]),
+            images_per_second=float(row["images_per_second"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}, line {line}: not the figures of an epoch ({error!r})") from error
+
+
+def _optional(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _read_lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds a {type(value).__name__}, not an object")
+    return value

@@ -1,0 +1,30 @@
+"""One look for every picture and page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+
+# Okabe and Ito 2008, "Color Universal Design": told apart by people with any colour vision; black comes last.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def colour(index: int) -> str:
+    """Return the colour of the ``index``-th series; after seven they repeat."""
+    return COLOURS[index % len(COLOURS)]
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save pictures in the house style inside the block; the caller's settings come back after it."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rc("axes", grid=True, titlesize="medium", axisbelow=True)
+        matplotlib.rc("axes.spines", right=False, top=False)
+        matplotlib.rc("font", size=10)
+        matplotlib.rc("grid", color="#e4e4e4", linewidth=0.8)
+        matplotlib.rc("legend", frameon=False, fontsize="small")
+        matplotlib.rc("lines", linewidth=1.8, markersize=3.5)
+        # text stays text (small, searchable), and the same picture gives the same file
+        matplotlib.rc("svg", fonttype="none", hashsalt="windtunnel")
+        yield
