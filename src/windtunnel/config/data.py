@@ -34,28 +34,28 @@ class _NamedSource(Component):
 class Mnist(_NamedSource):
     """MNIST: 60,000 + 10,000 grey images of 28x28, 10 classes."""
 
-    target: ClassVar[str] = "windtunnel.data.named:MnistSource"
+    target: ClassVar[str] = "windtunnel.data.named:mnist"
     name: Literal["mnist"] = "mnist"
 
 
 class FashionMnist(_NamedSource):
     """Fashion-MNIST: 60,000 + 10,000 grey images of 28x28, 10 classes."""
 
-    target: ClassVar[str] = "windtunnel.data.named:FashionMnistSource"
+    target: ClassVar[str] = "windtunnel.data.named:fashion_mnist"
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
 class Cifar10(_NamedSource):
     """CIFAR-10: 50,000 + 10,000 colour images of 32x32, 10 classes."""
 
-    target: ClassVar[str] = "windtunnel.data.named:Cifar10Source"
+    target: ClassVar[str] = "windtunnel.data.named:cifar10"
     name: Literal["cifar10"] = "cifar10"
 
 
 class Cifar100(_NamedSource):
     """CIFAR-100: 50,000 + 10,000 colour images of 32x32, 100 fine classes."""
 
-    target: ClassVar[str] = "windtunnel.data.named:Cifar100Source"
+    target: ClassVar[str] = "windtunnel.data.named:cifar100"
     name: Literal["cifar100"] = "cifar100"
 
 
@@ -165,5 +165,3 @@ class DataConfig(FrozenConfig):
     """Train on this many images only, balanced over classes; ``null`` uses all."""
     normalize: Normalize | None = None
     """``null`` takes the named set's public statistics, or measures the training split."""
-
-

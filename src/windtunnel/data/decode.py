@@ -1,0 +1,129 @@
+"""Encoded images (PNG, JPEG, WebP, ...) into rows of one uint8 array, by several threads."""
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from windtunnel.data.cache import Pixels
+from windtunnel.data.guard import reading
+from windtunnel.errors import DataError
+
+Mode = Literal["RGB", "L"]
+
+CHANNELS: dict[str, int] = {"RGB": 3, "L": 1}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+
+# A picture of more pixels than this is no input of a small-image classifier but a decompression bomb.
+_MAX_PIXELS = 1 << 26
+_CHUNK = 256
+
+# Modes that hold the same pixels in another packing, so that the conversion loses nothing.
+_SAME_PIXELS = {"RGB": ("RGB", "P", "RGBX"), "L": ("L", "1", "P")}
+
+
+def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | None) -> Pixels:
+    """Return one image as (h w c) uint8.
+
+    Args:
+        encoded: the file's content.
+        name: what to call the image in an error.
+        mode: wanted colour mode. A colour file whose three channels are equal counts as grey.
+        size: height and width to resize to (antialiased, bicubic), pixels; None keeps the file's.
+
+    Raises:
+        DataError: damaged, too large, of another mode, with transparency or of several frames.
+    """
+    with reading(name, "an image"), Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+        _check_image(image, name)
+        pixels = _to_mode(image, name, mode)
+        if size is not None and pixels.size != (size[1], size[0]):
+            pixels = pixels.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+        array = np.asarray(pixels, dtype=np.uint8)
+    return array if mode == "RGB" else array[:, :, None]
+
+
+def detect_mode(encoded: bytes, name: str) -> Mode:
+    """Return ``L`` for an image stored in grey and ``RGB`` for any other."""
+    with reading(name, "an image"), Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+        return "L" if image.mode in ("L", "1") else "RGB"
+
+
+def decode_into(out: Pixels, rows: Iterable[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None) -> int:
+    """Decode ``rows`` of (name, encoded image) into ``out`` (n h w c) from the first row on.
+
+    Returns:
+        The number of images decoded.
+
+    Raises:
+        DataError: one of them is damaged, or of another size than ``out``.
+    """
+    threads = len(os.sched_getaffinity(0))
+    done = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for chunk in _chunks(rows, _CHUNK * threads):
+            starts = range(0, len(chunk), _CHUNK)
+            parts = [(out[done + start : done + start + _CHUNK], chunk[start : start + _CHUNK]) for start in starts]
+            for job in [pool.submit(_decode_rows, into, part, mode, size) for into, part in parts]:
+                job.result()
+            done += len(chunk)
+    return done
+
+
+def _decode_rows(
+    out: Pixels, rows: Sequence[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None
+) -> None:
+    if len(rows) > len(out):
+        raise DataError(f"{rows[-1][0]}: more images than the file declares")
+    for row, (name, encoded) in enumerate(rows):
+        pixels = decode_image(encoded, name, mode, size)
+        if pixels.shape != out.shape[1:]:
+            raise DataError(
+                f"{name}: the image is {pixels.shape[1]}x{pixels.shape[0]} pixels and the first one was "
+                f"{out.shape[2]}x{out.shape[1]}; make them one size, or set data.source.image_size where the "
+                "source has it"
+            )
+        out[row] = pixels
+
+
+def _check_image(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > _MAX_PIXELS:
+        raise DataError(f"{name}: {width}x{height} pixels is more than this reader decodes ({_MAX_PIXELS})")
+    if getattr(image, "n_frames", 1) > 1:
+        raise DataError(f"{name}: is an animation; save one frame of it")
+
+
+def _to_mode(image: Image.Image, name: str, mode: Mode) -> Image.Image:
+    if image.mode == mode:
+        return image
+    if image.mode in _SAME_PIXELS[mode] and not image.has_transparency_data:
+        return image.convert(mode)
+    if mode == "L" and image.mode == "RGB" and _is_grey(image):
+        return image.getchannel(0)
+    shown = {"L": "grey", "RGB": "colour"}
+    raise DataError(
+        f"{name}: the image's mode is {image.mode} and the set is {mode} ({shown[mode]}); convert the file, "
+        "or set data.source.mode where the source has it"
+    )
+
+
+def _is_grey(image: Image.Image) -> bool:
+    array = np.asarray(image)
+    return bool((array[..., 0] == array[..., 1]).all() and (array[..., 0] == array[..., 2]).all())
+
+
+def _chunks(rows: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
+    chunk: list[tuple[str, bytes]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,150 @@
+"""A config's data, checked and ready: parts, class names, statistics, digests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from windtunnel.config.data import DataConfig
+from windtunnel.core.types import ImageBytes
+from windtunnel.data.spec import DatasetSpec, RawDataset
+from windtunnel.data.split import IndexedPart, Splits, limit_balanced
+from windtunnel.errors import DataError
+
+_STATISTICS_CHUNK = 4096
+_SMALLEST_STD = 1e-3
+
+
+@dataclass(frozen=True)
+class OpenedData:
+    """The data of an experiment.
+
+    Args:
+        spec: facts about the set.
+        digest: sha256 of the set's decoded content.
+        train: images trained on.
+        validation: images for choosing, or None.
+        test: images for the end, or None.
+        split_digests: part -> sha256 of which images it holds.
+        ids: part -> index of each image in its raw split.
+        mean: per-channel mean to normalise with, pixels scaled to 0..1.
+        std: per-channel standard deviation, likewise.
+    """
+
+    spec: DatasetSpec
+    digest: str
+    train: ImageBytes
+    validation: ImageBytes | None
+    test: ImageBytes | None
+    split_digests: dict[str, str]
+    ids: dict[str, Int64[Tensor, " n"]]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def open_data(config: DataConfig, cache_dir: Path | None = None) -> OpenedData:
+    """Load, check and split the data ``config`` describes.
+
+    Args:
+        config: the ``data`` field of an experiment.
+        cache_dir: folder of decoded sets; None takes the user's cache.
+
+    Raises:
+        DataError: the set is missing, damaged, empty, has one class only, a label out of range, or does not
+            fit the config.
+    """
+    raw: RawDataset = config.source.build().load(cache_dir)
+    check_dataset(raw)
+    splits = _limited(config.split.build(dataset=raw), raw, config)
+    _check_steps(config, len(splits.train.indices))
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    images = {name: _materialise(raw, part) for name, part in parts.items() if part is not None}
+    mean, std = _statistics(config, raw.spec, images["train"])
+    return OpenedData(
+        spec=raw.spec,
+        digest=raw.digest,
+        train=images["train"],
+        validation=images.get("validation"),
+        test=images.get("test"),
+        split_digests=splits.digest(),
+        ids={name: part.indices for name, part in parts.items() if part is not None},
+        mean=mean,
+        std=std,
+    )
+
+
+def check_dataset(raw: RawDataset) -> None:
+    """Raise :class:`DataError` when ``raw`` is empty, has one class only or a label out of range."""
+    name, classes = raw.spec.name, len(raw.spec.class_names)
+    if not any(len(part.labels) for part in raw.splits.values()):
+        raise DataError(f"{name}: the data set is empty; it has no images")
+    if classes < 2:
+        raise DataError(f"{name}: the data set has {classes} class; a classifier needs at least 2")
+    for split, part in raw.splits.items():
+        if len(part.labels) == 0:
+            raise DataError(f"{name}: the {split} part is empty; it has no images")
+        low, high = int(part.labels.min()), int(part.labels.max())
+        if low < 0 or high >= classes:
+            wrong = low if low < 0 else high
+            raise DataError(
+                f"{name}: {split} has the label {wrong}, outside 0..{classes - 1} for its {classes} classes"
+            )
+    if "train" in raw.splits and int(torch.bincount(raw.splits["train"].labels).count_nonzero()) < 2:
+        raise DataError(f"{name}: every training image has the same label; a classifier needs at least 2 classes")
+
+
+def measure_statistics(images: ImageBytes) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the per-channel mean and standard deviation of pixels scaled to 0..1."""
+    channels = images.images.shape[1]
+    total, squares = torch.zeros(channels, dtype=torch.float64), torch.zeros(channels, dtype=torch.float64)
+    for chunk in torch.split(images.images, _STATISTICS_CHUNK):
+        scaled = chunk.double() / 255
+        total += scaled.sum((0, 2, 3))
+        squares += scaled.square().sum((0, 2, 3))
+    count = images.images.numel() / channels
+    mean = total / count
+    std = (squares / count - mean.square()).clamp_min(0).sqrt().clamp_min(_SMALLEST_STD)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _limited(splits: Splits, raw: RawDataset, config: DataConfig) -> Splits:
+    if config.train_limit is None:
+        return splits
+    labels = raw.splits[splits.train.split].labels
+    train = limit_balanced(splits.train, labels, config.train_limit, seed=config.split.seed)
+    return Splits(train, splits.validation, splits.test)
+
+
+def _check_steps(config: DataConfig, images: int) -> None:
+    if config.drop_last and config.batch_size > images:
+        raise DataError(
+            f"data.batch_size: {config.batch_size} is more than the {images} training images, so that with "
+            f"data.drop_last an epoch has no step; use at most {images} or set data.drop_last=false"
+        )
+
+
+def _materialise(raw: RawDataset, part: IndexedPart) -> ImageBytes:
+    """Return the part's images: the memory map itself when the part is a whole split."""
+    whole = raw.splits[part.split]
+    if len(part.indices) == len(whole.labels):
+        return whole
+    pixels = whole.images.permute(0, 2, 3, 1)
+    rows = pixels.flatten(1).index_select(0, part.indices).view(-1, *pixels.shape[1:])
+    return ImageBytes(rows.permute(0, 3, 1, 2), whole.labels[part.indices])
+
+
+def _statistics(
+    config: DataConfig, spec: DatasetSpec, train: ImageBytes
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if config.normalize is not None:
+        given = len(config.normalize.mean)
+        if given != spec.channels:
+            raise DataError(
+                f"data.normalize: has {given} channels and the images of {spec.name} have {spec.channels}"
+            )
+        return config.normalize.mean, config.normalize.std
+    if spec.mean is not None and spec.std is not None:
+        return spec.mean, spec.std
+    return measure_statistics(train)

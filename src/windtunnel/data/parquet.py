@@ -1,0 +1,256 @@
+"""Parquet files in the Hugging Face layout: one or more shards a split, images encoded in a column."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from windtunnel.data.cache import Allocate, Decoded, Labels, load_cached
+from windtunnel.data.decode import CHANNELS, Mode, decode_image, decode_into, detect_mode
+from windtunnel.data.guard import reading
+from windtunnel.data.spec import DatasetSpec, RawDataset
+from windtunnel.data.splitnames import SPLIT_NAMES, split_of
+from windtunnel.errors import DataError
+
+IMAGE_COLUMNS = ("image", "img")
+LABEL_COLUMNS = ("label", "fine_label", "labels")
+
+# train.parquet, train-00000-of-00002.parquet, train-00000-of-00002-<hash>.parquet
+_SHARD = re.compile(r"^(?P<split>[A-Za-z]+)(?:-\d+-of-\d+(?:-[0-9a-f]+)?)?\.parquet$")
+_BATCH_ROWS = 1024
+_MAX_ROW_GROUP_BYTES = 4 << 30
+
+
+class ParquetSource:
+    """A folder of parquet files.
+
+    Args:
+        path: the folder, or its parent when the files lie in ``data/`` or in one folder a configuration.
+        image_column: column of the images; None takes ``image`` or ``img``.
+        label_column: column of the labels; None takes ``label`` or ``fine_label``.
+    """
+
+    def __init__(self, *, path: str, image_column: str | None = None, label_column: str | None = None) -> None:
+        self.path = Path(path).expanduser()
+        self.image_column = image_column
+        self.label_column = label_column
+
+    def load(self, cache_dir: Path | None = None) -> RawDataset:
+        """Return the set (see :class:`windtunnel.data.source.Source`)."""
+        shards = find_shards(self.path)
+        if not shards:
+            raise DataError(
+                f"{self.path}: no parquet files named like train-00000-of-00001.parquet; "
+                f"looked there, in data/ and in its sub folders for the splits {', '.join(SPLIT_NAMES)}"
+            )
+        reader = ParquetReader(shards, self.path.name, self.image_column, self.label_column)
+        return load_cached(reader, cache_dir)
+
+
+@dataclass(frozen=True)
+class ParquetReader:
+    """Reads shards; see :class:`windtunnel.data.cache.Reader`.
+
+    Args:
+        shards: files of each split, in order.
+        name: name of the set.
+        image_column: see :class:`ParquetSource`.
+        label_column: see :class:`ParquetSource`.
+        mode: colour mode; None takes that of the first image.
+    """
+
+    shards: Mapping[str, tuple[Path, ...]]
+    name: str
+    image_column: str | None = None
+    label_column: str | None = None
+    mode: Mode | None = None
+
+    @property
+    def recipe(self) -> str:
+        """Everything but the content that decides the result."""
+        counts = {split: len(paths) for split, paths in self.shards.items()}
+        return f"parquet {self.name} {self.image_column} {self.label_column} {self.mode} {counts}"
+
+    def files(self) -> Sequence[Path]:
+        """Return the shards, split by split."""
+        return [path for split in sorted(self.shards) for path in self.shards[split]]
+
+    def decode(self, allocate: Allocate) -> Decoded:
+        """Decode every split."""
+        opened = {split: [open_shard(path) for path in paths] for split, paths in self.shards.items()}
+        first = next(iter(opened.values()))[0]
+        image_column = _pick_column(first, self.image_column, IMAGE_COLUMNS, "image")
+        label_column = _pick_column(first, self.label_column, LABEL_COLUMNS, "label")
+        name, encoded = _first_image(opened, image_column)
+        mode = self.mode or detect_mode(encoded, name)
+        height, width, _ = decode_image(encoded, name, mode, None).shape
+        labels: dict[str, Labels] = {}
+        for split, shards in opened.items():
+            count = sum(shard.rows for shard in shards)
+            out = allocate(split, count, (height, width, CHANNELS[mode]))
+            found: list[int] = []
+            done = decode_into(out, _rows(shards, image_column, label_column, found), mode, None)
+            if done != count:
+                raise DataError(f"{shards[0].path}: {split} declares {count} images and holds {done}")
+            labels[split] = np.asarray(found, dtype=np.int64)
+        names = first.class_names(label_column) or _numbered(labels)
+        return Decoded(DatasetSpec(self.name, names, CHANNELS[mode], (height, width)), labels)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An open parquet file."""
+
+    path: Path
+    file: Any
+
+    @property
+    def rows(self) -> int:
+        """Rows the footer declares."""
+        return int(self.file.metadata.num_rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.file.schema_arrow.names)
+
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """Return the names the Hugging Face metadata gives ``column``'s classes, or ()."""
+        text = (self.file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
+        with reading(self.path, "Hugging Face schema metadata"):
+            feature = json.loads(text).get("info", {}).get("features", {}).get(column, {})
+            names = feature.get("names", []) if feature.get("_type") == "ClassLabel" else []
+            return tuple(str(name) for name in names)
+
+
+def open_shard(path: Path) -> Shard:
+    """Open a parquet file and check what its footer declares.
+
+    Raises:
+        DataError: not parquet, cut short, or a row group declares an absurd size.
+    """
+    with parquet_errors(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        metadata = file.metadata
+        sizes = [metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)]
+    if max(sizes, default=0) > _MAX_ROW_GROUP_BYTES or metadata.num_rows < 0:
+        raise DataError(f"{path}: a row group declares {max(sizes)} bytes, more than this reader takes")
+    return Shard(path, file)
+
+
+def find_shards(path: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the parquet files of each split under ``path``, or {} when there are none.
+
+    Looks in ``path``, then ``path/data``, then in each sub folder, then one folder deeper for
+    ``<configuration>/<split>/0000.parquet``; the first place that has any decides.
+    """
+    if path.is_file() and path.suffix == ".parquet":
+        return {split_of(_split_part(path)) or "train": (path,)}
+    if not path.is_dir():
+        return {}
+    folders = [path, path / "data", *sorted(child for child in path.iterdir() if child.is_dir())]
+    for folder in folders:
+        if found := _shards_in(folder):
+            return found
+    return {}
+
+
+def _shards_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        if split := split_of(_split_part(path)):
+            found.setdefault(split, []).append(path)
+    if not found:
+        for child in sorted(folder.glob("*/")):
+            split, inside = split_of(child.name), sorted(child.glob("*.parquet"))
+            if split and inside:
+                found.setdefault(split, []).extend(inside)
+    return {split: tuple(found[split]) for split in SPLIT_NAMES if split in found}
+
+
+def _split_part(path: Path) -> str:
+    match = _SHARD.match(path.name)
+    return match["split"] if match else ""
+
+
+def _pick_column(shard: Shard, wanted: str | None, usual: Sequence[str], what: str) -> str:
+    names = (wanted,) if wanted else usual
+    for name in names:
+        if name in shard.columns:
+            return name
+    raise DataError(
+        f"{shard.path}: no {what} column {' or '.join(names)}; it has {', '.join(shard.columns)}: "
+        f"set data.source.{what}_column"
+    )
+
+
+def _first_image(opened: Mapping[str, Sequence[Shard]], column: str) -> tuple[str, bytes]:
+    for shards in opened.values():
+        for shard in shards:
+            for name, encoded, _ in _shard_rows(shard, column, None):
+                return name, encoded
+    raise DataError(f"{next(iter(opened.values()))[0].path}: the data set is empty; it has no images")
+
+
+def _rows(
+    shards: Sequence[Shard], image_column: str, label_column: str, labels: list[int]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, encoded image) and append each image's label to ``labels``."""
+    for shard in shards:
+        for name, encoded, label in _shard_rows(shard, image_column, label_column):
+            labels.append(label)
+            yield name, encoded
+
+
+def _shard_rows(shard: Shard, image_column: str, label_column: str | None) -> Iterator[tuple[str, bytes, int]]:
+    columns = [name for name in (image_column, label_column) if name]
+    missing = [name for name in columns if name not in shard.columns]
+    if missing:
+        raise DataError(f"{shard.path}: no column {missing[0]!r}; it has {', '.join(shard.columns)}")
+    row = 0
+    with parquet_errors(shard.path):
+        for batch in shard.file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            images = _encoded_images(batch.column(image_column), shard.path)
+            labels = batch.column(label_column).to_pylist() if label_column else [0] * len(images)
+            for encoded, label in zip(images, labels, strict=True):
+                name = f"{shard.path}, row {row}"
+                if not isinstance(encoded, bytes):
+                    raise DataError(f"{name}: holds no image bytes but {type(encoded).__name__}")
+                if type(label) is not int:
+                    raise DataError(f"{name}: the label is {label!r}, not a whole number")
+                yield name, encoded, label
+                row += 1
+
+
+def _encoded_images(column: Any, path: Path) -> list[Any]:
+    """Return the encoded images of a column of bytes or of struct{bytes, path}."""
+    if pa.types.is_struct(column.type):
+        if column.type.get_field_index("bytes") < 0:
+            raise DataError(f"{path}: the image column is {column.type}, without a field 'bytes'")
+        return list(column.field("bytes").to_pylist())
+    return list(column.to_pylist())
+
+
+def _numbered(labels: Mapping[str, Labels]) -> tuple[str, ...]:
+    largest = max((int(part.max()) for part in labels.values() if len(part)), default=-1)
+    smallest = min((int(part.min()) for part in labels.values() if len(part)), default=0)
+    if smallest < 0 or largest >= 1 << 16:
+        raise DataError(f"labels run from {smallest} to {largest}; they must be 0 .. number of classes - 1")
+    return tuple(str(index) for index in range(largest + 1))
+
+
+@contextmanager
+def parquet_errors(path: Path) -> Iterator[None]:
+    """Raise :class:`DataError` for what pyarrow raises while reading ``path``."""
+    with reading(path, "a parquet file"):
+        try:
+            yield
+        except pa.ArrowException as error:
+            raise ValueError(str(error)) from error

@@ -1,0 +1,43 @@
+"""Where data and caches lie; the one place that reads the environment for it, at call time."""
+
+import os
+from pathlib import Path
+
+_OFFLINE_SWITCHES = ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE")
+_OFF = {"", "0", "false", "no", "off"}
+
+
+def cache_root() -> Path:
+    """Return the folder of everything that can be made again: ``$XDG_CACHE_HOME/windtunnel``.
+
+    ``~/.cache/windtunnel`` where the variable is unset, empty or not an absolute path.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".cache") / "windtunnel"
+
+
+def data_dir() -> Path | None:
+    """Return ``$WINDTUNNEL_DATA_DIR``, the user's folder of data sets, or None when it is unset."""
+    named = os.environ.get("WINDTUNNEL_DATA_DIR", "")
+    return Path(named).expanduser() if named else None
+
+
+def download_dir() -> Path:
+    """Return the folder ``windtunnel data fetch`` writes to and the named sets are looked for in."""
+    return data_dir() or cache_root() / "downloads"
+
+
+def search_places(name: str, aliases: tuple[str, ...] = ()) -> list[Path]:
+    """Return the folders a named set may lie in, in the order they are tried.
+
+    Args:
+        name: the set, e.g. ``cifar10``.
+        aliases: other names its folder or archive goes by, e.g. ``cifar-10-batches-py``.
+    """
+    roots = [root for root in (data_dir(), cache_root() / "downloads") if root is not None]
+    return [root / folder for root in roots for folder in (name, *aliases)]
+
+
+def is_offline() -> bool:
+    """Return whether ``$WINDTUNNEL_OFFLINE`` or ``$HF_HUB_OFFLINE`` forbids the network."""
+    return any(os.environ.get(switch, "").strip().lower() not in _OFF for switch in _OFFLINE_SWITCHES)
