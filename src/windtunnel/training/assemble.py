@@ -1,0 +1,160 @@
+"""From an experiment to the objects that train it: the one place that knows every package."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from windtunnel.augment.engine import build_transform
+from windtunnel.config.experiment import Experiment
+from windtunnel.core.device import DTYPES, describe_device, resolve_device
+from windtunnel.core.reports import RunInfo
+from windtunnel.core.rng import derive_seed, seeded
+from windtunnel.core.types import DataInitialised, ImageBytes
+from windtunnel.data.open import OpenedData, open_data
+from windtunnel.data.resident import ResidentLoader
+from windtunnel.evaluation.tta import Views
+from windtunnel.optim.averaging import Averaging
+from windtunnel.optim.losses import CrossEntropy
+from windtunnel.optim.schedules import Schedule
+from windtunnel.training.precision import Precision
+
+_IMAGES_FOR_INITIALISATION = 5000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a run needs, built and on its device."""
+
+    experiment: Experiment
+    device: torch.device
+    precision: Precision
+    data: OpenedData
+    model: nn.Module
+    forward: nn.Module
+    """``model``, compiled when the experiment asks for it."""
+    loader: ResidentLoader
+    validation: ResidentLoader | None
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: CrossEntropy
+    averaging: Averaging | None
+    scaler: torch.amp.GradScaler
+    views: Views
+    steps_per_epoch: int
+    total_steps: int
+
+    def info(self, folder: str, start_step: int) -> RunInfo:
+        """Return what trackers are told at the start."""
+        return RunInfo(
+            name=self.experiment.name,
+            folder=folder,
+            device=describe_device(self.device),
+            precision=self.experiment.runtime.precision,
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            train_images=len(self.data.train.labels),
+            start_step=start_step,
+            total_steps=self.total_steps,
+            epochs=self.experiment.train.epochs,
+        )
+
+
+def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
+    """Build everything ``experiment`` describes; nothing is trained yet.
+
+    Raises:
+        UsageError: the device, the data, the model or a parameter group cannot be had as described.
+    """
+    device = resolve_device(experiment.runtime.device)
+    precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
+    data = open_data(experiment.data, cache_dir)
+    model = build_model(experiment, data, precision)
+    loader = build_loader(experiment, data, "train", precision, training=True)
+    validation = build_loader(experiment, data, "validation", precision, training=False) if data.validation else None
+    averaging = experiment.averaging
+    return Parts(
+        experiment=experiment,
+        device=device,
+        precision=precision,
+        data=data,
+        model=model,
+        forward=compile_model(model, experiment.runtime.compile),
+        loader=loader,
+        validation=validation,
+        optimizer=experiment.optim.build(model=model),
+        schedule=experiment.schedule.build(),
+        loss=experiment.loss.build(),
+        averaging=averaging.build(model=model) if averaging else None,
+        scaler=precision.scaler(),
+        views=experiment.evaluate.tta.build(),
+        steps_per_epoch=len(loader),
+        total_steps=math.ceil(experiment.train.epochs * len(loader)),
+    )
+
+
+def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
+    """Return the network with its seeded start weights, on the device and in the run's format."""
+    images = data.train.images
+    with seeded(derive_seed(experiment.seed, "init")):
+        model: nn.Module = experiment.model.build(
+            num_classes=len(data.spec.class_names), in_channels=images.shape[1], image_size=tuple(images.shape[2:])
+        )
+    model = precision.convert(model)
+    return model.to(memory_format=torch.channels_last) if experiment.runtime.channels_last else model
+
+
+def build_loader(
+    experiment: Experiment,
+    data: OpenedData,
+    part: Literal["train", "validation", "test"],
+    precision: Precision,
+    *,
+    training: bool,
+    first: int | None = None,
+) -> ResidentLoader:
+    """Return a loader over ``part`` of ``data``: shuffled and augmented for training, in order and plain otherwise.
+
+    ``first`` takes only that many images from the front.
+    """
+    held: ImageBytes = getattr(data, part)
+    resident = ImageBytes(*(tensor[:first].to(precision.device) for tensor in held))
+    transform = build_transform(
+        experiment.augment if training else (),
+        resident.images,
+        mean=data.mean,
+        std=data.std,
+        num_classes=len(data.spec.class_names),
+        seed=derive_seed(experiment.seed, "augment"),
+        dtype=precision.image_dtype,
+        channels_last=experiment.runtime.channels_last,
+        backend=experiment.runtime.augment_backend,
+    )
+    return ResidentLoader(
+        resident,
+        transform,
+        ids=data.ids[part][:first],
+        batch_size=experiment.data.batch_size if training else experiment.evaluate.batch_size,
+        seed=experiment.seed,
+        shuffle=training,
+        drop_last=training and experiment.data.drop_last,
+    )
+
+
+def initialise_from_data(parts: Parts) -> None:
+    """Give a model that starts from the data (a whitening stem) the first training images, plain."""
+    if not isinstance(parts.model, DataInitialised):
+        return
+    loader = build_loader(
+        parts.experiment, parts.data, "train", parts.precision, training=False, first=_IMAGES_FOR_INITIALISATION
+    )
+    with torch.no_grad():
+        parts.model.initialise_from(torch.cat([batch.images for batch in loader.epoch(0)]))
+
+
+def compile_model(model: nn.Module, mode: str) -> nn.Module:
+    """Return ``model`` under ``torch.compile``, or as it is when ``mode`` is ``off``."""
+    return model if mode == "off" else torch.compile(model, mode=mode)

@@ -1,0 +1,115 @@
+"""Saving and loading: weights as safetensors for everybody, the whole training state for resuming.
+
+``state.pt`` alone is enough to go on, so that no crash can leave two files that do not belong together;
+``last.safetensors`` is the copy of its weights that evaluation and other tools read.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from windtunnel.core.files import replacing
+from windtunnel.errors import CheckpointError
+from windtunnel.training.assemble import Parts
+from windtunnel.training.state import TrainState
+
+STATE_VERSION = 1
+_NAMES_SHOWN = 5
+
+
+def save_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
+    """Write ``state.pt`` and ``last.safetensors`` into ``folder``, each whole or not at all."""
+    with replacing(folder / "state.pt") as temporary:
+        torch.save(_pack(parts, state), temporary)
+    save_weights(folder / "last.safetensors", parts.model)
+
+
+def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
+    """Put ``parts`` and ``state`` where ``folder``'s ``state.pt`` left off, random streams included.
+
+    Raises:
+        CheckpointError: the file is damaged, from a newer windtunnel or from another model.
+    """
+    path = folder / "state.pt"
+    saved = _read_state(path)
+    load_weights_into(parts.model, saved["model"], str(path))
+    parts.optimizer.load_state_dict(saved["optimizer"])
+    parts.scaler.load_state_dict(saved["scaler"])
+    if parts.averaging is not None:
+        parts.averaging.load_state_dict(saved["averaging"])
+    state.load_state_dict(saved["state"])
+    torch.set_rng_state(saved["rng"]["cpu"])
+    if parts.device.type == "cuda":
+        torch.cuda.set_rng_state(saved["rng"]["cuda"], parts.device)
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write the model's state as safetensors."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Read safetensors at ``path`` into ``model``.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or from another model.
+    """
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot read weights {path}: {error}") from error
+    load_weights_into(model, weights, str(path))
+
+
+def load_weights_into(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Copy ``weights`` into ``model``, every name and shape equal.
+
+    Raises:
+        CheckpointError: names or shapes differ; says which.
+    """
+    mine = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    differences = [f"{name} is missing" for name in mine if name not in theirs]
+    differences += [f"{name} is unknown" for name in theirs if name not in mine]
+    differences += [
+        f"{name} is {theirs[name]}, not {mine[name]}" for name in mine if theirs.get(name, mine[name]) != mine[name]
+    ]
+    if differences:
+        shown = "; ".join(differences[:_NAMES_SHOWN])
+        more = f"; and {len(differences) - _NAMES_SHOWN} more" if len(differences) > _NAMES_SHOWN else ""
+        raise CheckpointError(f"{source} holds the weights of another model: {shown}{more}")
+    model.load_state_dict(weights)
+
+
+def _pack(parts: Parts, state: TrainState) -> dict[str, Any]:
+    rng = {"cpu": torch.get_rng_state()}
+    if parts.device.type == "cuda":
+        rng["cuda"] = torch.cuda.get_rng_state(parts.device)
+    return {
+        "version": STATE_VERSION,
+        "model": parts.model.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+        "scaler": parts.scaler.state_dict(),
+        "averaging": parts.averaging.state_dict() if parts.averaging else None,
+        "state": state.state_dict(),
+        "rng": rng,
+    }
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises whatever a damaged file makes it raise
+        raise CheckpointError(f"cannot read {path}: {error}; delete it to train this run from the start") from error
+    version = saved.get("version") if isinstance(saved, dict) else None
+    if not isinstance(version, int) or version > STATE_VERSION:
+        raise CheckpointError(
+            f"{path} has format {version!r}, this windtunnel reads up to {STATE_VERSION}; upgrade windtunnel"
+        )
+    return saved

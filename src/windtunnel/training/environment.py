@@ -1,0 +1,71 @@
+"""What a run ran on, for ``env.json``. Environment variables are left out: they may hold secrets."""
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+import windtunnel
+from windtunnel.config.run import RuntimeConfig
+from windtunnel.core.device import AllocatorState, describe_device, tune_host_allocator
+from windtunnel.training.assemble import Parts
+
+_PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "numba", "triton")
+
+
+def prepare_process(runtime: RuntimeConfig) -> AllocatorState:
+    """Set threads, determinism and the host allocator for the whole process; returns what was done to the last."""
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
+    torch.use_deterministic_algorithms(runtime.deterministic)
+    torch.backends.cudnn.benchmark = not runtime.deterministic
+    return tune_host_allocator(runtime.tune_allocator)
+
+
+def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, Any]:
+    """Return versions, device, data digests and code state."""
+    return {
+        "windtunnel": windtunnel.__version__,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "argv": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "device": describe_device(parts.device),
+        "threads": torch.get_num_threads(),
+        "cuda": torch.version.cuda,
+        "allocator": asdict(allocator),
+        "augment_backend": parts.loader.transform.backend,
+        "data": {
+            "name": parts.data.spec.name,
+            "digest": parts.data.digest,
+            "splits": parts.data.split_digests,
+        },
+        "git": _describe_git(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _describe_git() -> dict[str, Any] | None:
+    """Return the commit of the working directory's repository and whether it has changes, or None without one."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    finished = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return finished.stdout.strip()

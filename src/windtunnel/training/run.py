@@ -1,0 +1,235 @@
+"""A whole run: folder, training, checkpoints, signals, evaluation, summary.
+
+>>> import windtunnel  # doctest: +SKIP
+>>> result = windtunnel.train(windtunnel.load_recipe("quickstart"))  # doctest: +SKIP
+>>> result.summary["metrics"]["test_accuracy"]  # doctest: +SKIP
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.core.clock import Stopwatch
+from windtunnel.core.device import resolve_device
+from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.core.rng import derive_seed, seeded
+from windtunnel.errors import RunError
+from windtunnel.report.curves import save_curves
+from windtunnel.report.html import write_report
+from windtunnel.track.base import Tracker
+from windtunnel.track.files import FileTracker
+from windtunnel.training.assemble import Parts, assemble, initialise_from_data
+from windtunnel.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from windtunnel.training.early_stop import is_exhausted, watch
+from windtunnel.training.environment import describe_environment, prepare_process
+from windtunnel.training.folder import RunFolder, create_run_folder, open_run
+from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
+from windtunnel.training.loop import train_epochs
+from windtunnel.training.state import TrainState
+from windtunnel.training.summary import summarise
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Args:
+        folder: the run folder.
+        summary: what ``summary.json`` holds: ``status`` (finished, diverged, interrupted), ``reason``,
+            ``metrics``, ``seconds`` and what the run was.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``diverged`` or ``interrupted``."""
+        return str(self.summary["status"])
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command line: 0, 1 for a diverged run, 130 or 143 for an interrupted one."""
+        return int(self.summary["exit_code"])
+
+
+@dataclass(frozen=True)
+class _Ending:
+    status: str
+    reason: str
+    exit_code: int
+
+
+_STOPPED_EARLY = _Ending("finished", "early stopping", 0)
+
+
+def plan(experiment: Experiment) -> RunInfo:
+    """Build everything the run needs, train nothing, write nothing, and return what would run."""
+    prepare_process(experiment.runtime)
+    return assemble(experiment).info(folder="", start_step=0)
+
+
+def train(
+    experiment: Experiment,
+    *,
+    runs_dir: Path | None = None,
+    trackers: Sequence[Tracker] = (),
+    overrides: Sequence[str] = (),
+) -> RunResult:
+    """Train ``experiment`` in a new run folder and evaluate it.
+
+    Args:
+        experiment: what to train.
+        runs_dir: parent of the project's folder; None takes ``$WINDTUNNEL_RUNS_DIR`` or ``runs``.
+        trackers: listeners besides the run's own files.
+        overrides: command-line overrides already applied, for the record.
+
+    Raises:
+        UsageError: the experiment cannot be run here; nothing was written.
+        RunError: the run started and could not go on; its folder is kept and can be resumed.
+    """
+    allocator = prepare_process(experiment.runtime)
+    seconds: dict[str, float] = {}
+    parts = _assemble_timed(experiment, seconds)
+    folder = create_run_folder(
+        experiment, runs_dir, environment=describe_environment(parts, allocator), overrides=overrides
+    )
+    state = TrainState.fresh(parts.device)
+    state.seconds.update(seconds)
+    with folder.hold():
+        return _drive(parts, state, folder, trackers)
+
+
+def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = ()) -> RunResult:
+    """Go on with a run that was interrupted or killed, from its last checkpoint; a run that ended is left alone.
+
+    On CPU, with the same number of threads, the weights end bit-identical to those of an undisturbed run.
+
+    Args:
+        run: run folder, its name, or ``last``.
+        runs_dir: where to look a name up.
+        trackers: listeners besides the run's own files.
+    """
+    folder = open_run(run, runs_dir)
+    with folder.hold():
+        summary = folder.read_summary()
+        if summary is not None and summary["status"] in ("finished", "diverged"):
+            for tracker in trackers:
+                tracker.message(f"{folder.path} has already {summary['status']}; nothing to resume")
+            return RunResult(folder.path, summary)
+        experiment = folder.read_experiment()
+        prepare_process(experiment.runtime)
+        parts = _assemble_timed(experiment, {})
+        (folder.path / "summary.json").unlink(missing_ok=True)
+        return _drive(parts, TrainState.fresh(parts.device), folder, trackers)
+
+
+def _assemble_timed(experiment: Experiment, seconds: dict[str, float]) -> Parts:
+    with Stopwatch(resolve_device(experiment.runtime.device), seconds).measure("prepare"):
+        return assemble(experiment)
+
+
+def _drive(parts: Parts, state: TrainState, folder: RunFolder, trackers: Sequence[Tracker]) -> RunResult:
+    """Train from the last checkpoint, or the start, to the end, and write down how it went."""
+    listeners = (FileTracker(folder.path), *trackers)
+    key = derive_seed(parts.experiment.seed, "train")
+    with _naming_the_folder(folder), seeded(key), listen_for_signals() as interruption:
+        _start(parts, state, folder)
+        info = parts.info(str(folder.path), state.step)
+        for listener in listeners:
+            listener.start(info)
+        ending = _train(parts, state, folder, listeners, interruption)
+        summary = summarise(parts, state, folder, status=ending.status, reason=ending.reason)
+        summary["exit_code"] = ending.exit_code
+        folder.write_summary(summary)
+        for listener in listeners:
+            listener.finish(summary)
+        save_curves(folder.path)
+        write_report(folder.path)
+    return RunResult(folder.path, summary)
+
+
+def _start(parts: Parts, state: TrainState, folder: RunFolder) -> None:
+    if (folder.checkpoints / "state.pt").exists():
+        load_checkpoint(folder.checkpoints, parts, state)
+        return
+    with Stopwatch(parts.device, state.seconds).measure("prepare"):
+        initialise_from_data(parts)
+
+
+def _train(
+    parts: Parts, state: TrainState, folder: RunFolder, listeners: Sequence[Tracker], interruption: Interruption
+) -> _Ending:
+    if is_exhausted(parts.experiment.train.early_stopping, state):  # killed between the last save and the summary
+        return _STOPPED_EARLY
+    for event in train_epochs(parts, state):
+        for listener in listeners:
+            _tell(listener, event)
+        if _is_settled(parts, event) and (ending := _settle(parts, state, folder, event, interruption)):
+            return ending
+    return _Ending("finished", "all epochs trained", 0)
+
+
+def _tell(listener: Tracker, event: StepDone | EpochReport) -> None:
+    if isinstance(event, StepDone):
+        listener.step(event)
+    else:
+        listener.epoch(event)
+
+
+def _is_settled(parts: Parts, event: StepDone | EpochReport) -> bool:
+    """Say whether a checkpoint may be taken here: not between an epoch's last step and its report."""
+    if isinstance(event, EpochReport):
+        return True
+    return event.step % parts.steps_per_epoch != 0 and event.step != parts.total_steps
+
+
+def _settle(
+    parts: Parts, state: TrainState, folder: RunFolder, event: StepDone | EpochReport, interruption: Interruption
+) -> _Ending | None:
+    """Save what is due and return how the run ends here, or None when it goes on."""
+    at_epoch_end = isinstance(event, EpochReport)
+    due = _is_checkpoint_due(parts, state)
+    if (at_epoch_end or due) and not math.isfinite(state.loss_sum):
+        return _diverge(parts, state, folder)
+    rule = parts.experiment.train.early_stopping
+    if isinstance(event, EpochReport) and watch(rule, state, event):
+        save_weights(folder.checkpoints / "best.safetensors", parts.model)
+    exhausted = at_epoch_end and is_exhausted(rule, state)
+    if due or exhausted or interruption.signal is not None:
+        save_checkpoint(folder.checkpoints, parts, state)
+    if exhausted:
+        return _STOPPED_EARLY
+    if interruption.signal is not None:
+        return _Ending("interrupted", interruption.signal.name, EXIT_CODES[interruption.signal])
+    return None
+
+
+def _is_checkpoint_due(parts: Parts, state: TrainState) -> bool:
+    every = parts.experiment.train.checkpoint_every
+    if state.step == parts.total_steps:
+        return True
+    return every > 0 and state.step % max(round(every * parts.steps_per_epoch), 1) == 0
+
+
+def _diverge(parts: Parts, state: TrainState, folder: RunFolder) -> _Ending:
+    """Keep the last finite checkpoint; without one, keep the weights as they are for a look."""
+    if not (folder.checkpoints / "state.pt").exists():
+        save_checkpoint(folder.checkpoints, parts, state)
+    return _Ending("diverged", f"the training loss is not finite by step {state.step}", 1)
+
+
+@contextmanager
+def _naming_the_folder(folder: RunFolder) -> Iterator[None]:
+    """Turn a failed write into an error that says what is left and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"the run stopped: {error}. Its last checkpoint is intact; mend the cause and go on with\n"
+            f"  windtunnel resume {folder.path}"
+        ) from error

@@ -1,0 +1,71 @@
+"""What is left of a run when it has ended: ``summary.json``."""
+
+from dataclasses import asdict
+from typing import Any
+
+from windtunnel.core.clock import Stopwatch
+from windtunnel.evaluation.metrics import compute_metrics
+from windtunnel.evaluation.predict import predict_logits
+from windtunnel.evaluation.tta import PlainView, Views
+from windtunnel.track.files import read_rows
+from windtunnel.training.assemble import Parts, build_loader
+from windtunnel.training.checkpoint import load_weights
+from windtunnel.training.folder import RunFolder
+from windtunnel.training.state import TrainState
+
+_KEPT_INFO = ("device", "precision", "parameters", "train_images", "total_steps")
+
+
+def summarise(parts: Parts, state: TrainState, folder: RunFolder, *, status: str, reason: str) -> dict[str, Any]:
+    """Return the summary; a finished run reads its test split here, once."""
+    metrics = _last_epoch(folder)
+    weights = "last"
+    if status == "finished" and parts.experiment.evaluate.test and parts.data.test is not None:
+        weights = _use_selected_weights(parts, folder)
+        with Stopwatch(parts.device, state.seconds).measure("evaluate"):
+            metrics |= _test(parts)
+    return {
+        "status": status,
+        "reason": reason,
+        "name": parts.experiment.name,
+        "project": parts.experiment.project,
+        "seed": parts.experiment.seed,
+        "metrics": metrics,
+        "best_validation": state.best_metric,
+        "evaluated_weights": weights,
+        "tta": parts.experiment.evaluate.tta.name,
+        "steps": state.step,
+        "epochs": state.step / parts.steps_per_epoch,
+        "seconds": {phase: round(seconds, 3) for phase, seconds in state.seconds.items()},
+        **{key: value for key, value in asdict(parts.info("", 0)).items() if key in _KEPT_INFO},
+    }
+
+
+def _last_epoch(folder: RunFolder) -> dict[str, Any]:
+    rows = read_rows(folder.path / "metrics.csv")
+    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+    return {name: float(rows[-1][name]) for name in names if rows[-1][name]} if rows else {}
+
+
+def _use_selected_weights(parts: Parts, folder: RunFolder) -> str:
+    """Early stopping chooses by validation, so its best weights are the result; otherwise the last are."""
+    best = folder.checkpoints / "best.safetensors"
+    if parts.experiment.train.early_stopping is None or not best.exists():
+        return "last"
+    load_weights(best, parts.model)
+    return "best"
+
+
+def _test(parts: Parts) -> dict[str, Any]:
+    measured = _test_with(parts, parts.views)
+    if parts.experiment.evaluate.tta.name != "none":
+        measured["test_accuracy_plain"] = _test_with(parts, PlainView())["test_accuracy"]
+    return measured
+
+
+def _test_with(parts: Parts, views: Views) -> dict[str, Any]:
+    loader = build_loader(parts.experiment, parts.data, "test", parts.precision, training=False)
+    logits = predict_logits(parts.forward, loader, views, autocast=parts.precision.autocast())
+    metrics = compute_metrics(logits.cpu(), loader.labels.cpu(), parts.data.spec.class_names)
+    kept = {"loss": metrics.loss, "accuracy": metrics.accuracy, "top5_accuracy": metrics.top5_accuracy}
+    return {f"test_{name}": value for name, value in kept.items() if value is not None}
