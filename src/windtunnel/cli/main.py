@@ -96,9 +96,7 @@ def _register(app: typer.Typer, verb: Verb, *, imported: bool) -> None:
 
 
 def _has_arguments(function: Callable[..., object]) -> bool:
-    return any(
-        parameter.default is parameter.empty for parameter in inspect.signature(function).parameters.values()
-    )
+    return any(parameter.default is parameter.empty for parameter in inspect.signature(function).parameters.values())
 
 
 def _not_imported() -> None:

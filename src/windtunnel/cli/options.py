@@ -1,7 +1,7 @@
 """Arguments and options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,16 @@ Reference = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="FIELD=VALUE", help="Settings to change, e.g. optim.lr=0.05.")
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+RunReference = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's folder, the name of one under the runs folder, or `last`.")
+]
+RunsDir = Annotated[Path | None, typer.Option(help="Folder of run folders; default $WINDTUNNEL_RUNS_DIR or ./runs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Tta = Annotated[
+    Literal["none", "flip", "flip_translate"] | None,
+    typer.Option(help="Views averaged for each image (airbench's levels 0, 1 and 2); default the run's own."),
+]
+Weights = Annotated[
+    Literal["last", "best"], typer.Option(help="The run's last weights, or its best by validation (early stopping).")
+]

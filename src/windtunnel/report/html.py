@@ -14,6 +14,8 @@ from windtunnel.report.curves import plot_curves
 from windtunnel.report.load import Run, load_run
 from windtunnel.report.theme import house_style
 
+_ORDER = ("test", "val", "train")
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -47,11 +49,17 @@ def render_report(run: Run) -> str:
 
 
 def compute_headline(summary: Mapping[str, Any]) -> list[Figure]:
-    """Return the numbers that a reader wants first; those the run does not have are left out."""
-    metrics = flatten(summary.get("metrics", {}))
-    figures = [Figure(name.replace("_", " "), _format_metric(name, value)) for name, value in metrics.items()]
-    if "seconds" in summary:
-        figures.append(Figure("time", format_seconds(summary["seconds"])))
+    """Return the numbers that a reader wants first; those the run does not have are left out.
+
+    >>> compute_headline({"metrics": {"train_loss": 0.1, "test_accuracy": 0.98}, "seconds": {"train": 7.25}})[0]
+    Figure(label='test accuracy', value='98.00%')
+    """
+    metrics = sorted(summary.get("metrics", {}).items(), key=lambda item: _ORDER.index(item[0].partition("_")[0]))
+    figures = [Figure(name.replace("_", " "), _format_metric(name, value)) for name, value in metrics]
+    figures += [
+        Figure(name.replace("_", " "), f"{summary[name]:,}") for name in ("parameters", "steps") if name in summary
+    ]
+    figures += [Figure(f"time: {phase}", format_seconds(value)) for phase, value in summary.get("seconds", {}).items()]
     return figures
 
 
@@ -97,7 +105,5 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def _format_metric(name: str, value: Any) -> str:
-    if isinstance(value, float):
-        return format_percent(value) if "accuracy" in name or "top" in name else f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _format_metric(name: str, value: float) -> str:
+    return format_percent(value) if "accuracy" in name else f"{value:.4f}"

@@ -70,9 +70,7 @@ class BarTracker:
         self._epochs = info.epochs
         self._progress.start()
         self.message(describe_start(info))
-        self._task = self._progress.add_task(
-            info.name, total=info.total_steps, completed=info.start_step, figures=""
-        )
+        self._task = self._progress.add_task(info.name, total=info.total_steps, completed=info.start_step, figures="")
 
     def step(self, step: StepDone) -> None:
         """Move the bar, ten times a second at most."""

@@ -1,0 +1,56 @@
+# One command per job; each installs what it needs, once. Override: make VENV=/somewhere PYTHON=python3.12 test
+VENV ?= .venv
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help quickstart test check format bench clean
+
+help:
+	@echo "make quickstart   install into $(VENV), train a small network, say where its picture is"
+	@echo "make test         install the development tools and run every test"
+	@echo "make check        lint, formatting, types, layers, doctests"
+	@echo "make format       format the source"
+	@echo "make bench        the measurements of docs/results.md"
+	@echo "make clean        remove what these commands made; runs/ stays"
+
+quickstart: $(VENV)/.installed
+	@$(VENV)/bin/windtunnel train quickstart
+
+test: $(VENV)/.developer
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
+
+check: $(VENV)/.developer
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-logo --no-cache >$(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q src
+
+format: $(VENV)/.developer
+	@$(VENV)/bin/ruff check --quiet --fix .
+	@$(VENV)/bin/ruff format --quiet .
+
+bench: $(VENV)/.developer
+	@$(VENV)/bin/python benchmarks/run_all.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "windtunnel needs Python 3.11 or later on PATH (or make PYTHON=/path/to/python)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing windtunnel into $(VENV) (once; PyTorch is large)"
+	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+# torchvision is only something to compare with: its wheel asks for a CUDA build, so it comes without its dependencies.
+$(VENV)/.developer: $(VENV)/.installed
+	@echo "installing the development tools into $(VENV) (once)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@$(PIP) install --quiet --no-deps -c constraints.txt torchvision || echo "no torchvision: the tests that compare with it are skipped"
+	@touch $@

@@ -1,0 +1,62 @@
+"""``windtunnel train``: one run, from a recipe or a YAML file to a run folder."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
+
+if TYPE_CHECKING:
+    from windtunnel.config.experiment import Experiment
+
+
+def train(
+    reference: Reference,
+    overrides: Overrides = None,
+    runs_dir: RunsDir = None,
+    seed: Annotated[int | None, typer.Option(help="Short for seed=N.")] = None,
+    name: Annotated[str | None, typer.Option(help="Short for name=TEXT: the run folder's name.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the plan, train nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a recipe or a YAML file.
+
+    Writes a run folder with settings, figures, weights, a picture and an HTML page. Ctrl-C saves first.
+
+    Examples:
+      windtunnel train quickstart
+      windtunnel train cifar10/airbench94 --seed 3
+      windtunnel train mine.yaml optim.lr=0.05 data.batch_size=512
+      windtunnel train cifar10/airbench94 --dry-run
+    """
+    from windtunnel.recipes import load_experiment
+
+    changes = [*(overrides or ()), *_as_overrides(seed=seed, name=name)]
+    experiment = load_experiment(reference, changes)
+    if dry_run:
+        _print_plan(experiment, as_json=as_json)
+        return
+    from windtunnel.cli.outcome import build_trackers, print_outcome
+    from windtunnel.training.run import train as train_run
+
+    trackers = build_trackers(quiet=quiet or as_json)
+    result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes)
+    print_outcome(result, as_json=as_json)
+    raise typer.Exit(result.exit_code)
+
+
+def _print_plan(experiment: "Experiment", *, as_json: bool) -> None:
+    from windtunnel.track.console import describe_start
+    from windtunnel.training.run import plan
+
+    info = plan(experiment)
+    print(json.dumps(asdict(info), indent=2) if as_json else f"{describe_start(info)}\nnothing was trained (--dry-run)")
+
+
+def _as_overrides(*, seed: int | None, name: str | None) -> list[str]:
+    return [f"{field}={value}" for field, value in (("seed", seed), ("name", name)) if value is not None]
