@@ -74,12 +74,14 @@ class ComponentOf:
         kind: what the union holds, for messages, e.g. ``"model"``.
         presets: preset name -> fields, ``name`` among them.
         adopt: turns a user's imported object that is no component config into one, or raises UsageError.
+        prefixes: beginning of a name, e.g. ``"timm/"`` -> the component that takes every such name.
 
     """
 
     kind: str
     presets: Mapping[str, Mapping[str, Any]] | None = None
     adopt: Callable[[str, Any, dict[str, Any]], Component] | None = None
+    prefixes: Mapping[str, type[Component]] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Wrap the plain union (kept for the JSON schema) in a lookup by name."""
@@ -101,6 +103,9 @@ class ComponentOf:
             raise self._unknown(name, classes)
         if ":" in name:
             return self._validate_imported(name, fields)
+        for prefix, cls in (self.prefixes or {}).items():
+            if name.startswith(prefix):
+                return cls.model_validate(fields)
         if name not in classes:
             raise self._unknown(name, classes)
         return classes[name].model_validate(fields)

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from windtunnel.config.augment import AugmentConfig
 from windtunnel.config.base import FrozenConfig, NonNegativeInt
+from windtunnel.config.budget import BudgetConfig
 from windtunnel.config.data import DataConfig
 from windtunnel.config.models import ModelConfig
 from windtunnel.config.optim import (
@@ -37,6 +38,8 @@ class Experiment(FrozenConfig):
     """Ops applied to training images, in order, or the name of a policy."""
     model: ModelConfig
     """The network."""
+    budget: BudgetConfig | None = None
+    """Upper limits on what the network costs, checked before training."""
     optim: OptimConfig = Sgd()
     """The optimizer."""
     schedule: ScheduleConfig = CosineSchedule()

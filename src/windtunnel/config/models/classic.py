@@ -1,6 +1,7 @@
 """Plain networks: an MLP, LeNet-5 and S0's convolutional baselines."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from windtunnel.config.base import Component, Count, OpenFraction
 
@@ -32,3 +33,10 @@ class Cnn(Component):
     """Channels of each convolution; a max pool follows every second one."""
     hidden: Count = 64
     """Units of the hidden linear layer."""
+
+
+CLASSIC_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "cnn_130k": {"name": "cnn", "widths": (48, 64, 64, 96)},
+    "cnn_430k": {"name": "cnn"},
+    "cnn_large": {"name": "cnn", "widths": (64, 128, 160, 192, 192, 256)},
+}

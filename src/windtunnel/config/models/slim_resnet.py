@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from windtunnel.config.base import Component, Count, OpenFraction
+from windtunnel.config.models.activation import ActivationName
 
 
 class SlimResnet(Component):
@@ -14,7 +15,7 @@ class SlimResnet(Component):
     """Blocks of each stage."""
     widths: tuple[Count, ...] = (32, 64, 128, 256)
     """Channels of each stage."""
-    activation: Literal["relu", "leaky_relu", "gelu", "silu"] = "relu"
+    activation: ActivationName = "relu"
     """Activation."""
     dropout: OpenFraction = 0.0
     """Dropped share of the pooled features."""

@@ -35,16 +35,13 @@ class WhiteningStem(nn.Conv2d):
         """
         if images.shape[1] != self.in_channels:
             raise ModelError(
-                f"the whitening stem was built for {self.in_channels} channels; "
-                f"the images have {images.shape[1]}"
+                f"the whitening stem was built for {self.in_channels} channels; the images have {images.shape[1]}"
             )
         filters = whitening_filters(images.float(), size=self.kernel_size[0], epsilon=self.epsilon)
         self.weight.copy_(torch.cat([filters, -filters]))
 
 
-def whitening_filters(
-    images: Float[Tensor, "n c h w"], *, size: int, epsilon: float
-) -> Float[Tensor, "f c size size"]:
+def whitening_filters(images: Float[Tensor, "n c h w"], *, size: int, epsilon: float) -> Float[Tensor, "f c size size"]:
     """Return one filter for each eigenvector of the patches' second moment, scaled to unit variance.
 
     The moment is P^T P / n without removing the mean; a filter is v / sqrt(lambda + epsilon).

@@ -52,9 +52,7 @@ class Airbench(nn.Module):
     ) -> None:
         super().__init__()
         if min(image_size) < _MIN_SIZE:
-            raise ModelError(
-                f"airbench needs images of at least {_MIN_SIZE}x{_MIN_SIZE} pixels, not {image_size}"
-            )
+            raise ModelError(f"airbench needs images of at least {_MIN_SIZE}x{_MIN_SIZE} pixels, not {image_size}")
         self.whiten = WhiteningStem(in_channels=in_channels)
         self.activation = build_activation(activation, inplace=True)
         sources = (self.whiten.out_channels, *widths[:-1])

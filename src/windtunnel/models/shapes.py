@@ -1,0 +1,50 @@
+"""Shapes without computing: what a module makes of an input, found on torch's meta device."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from windtunnel.errors import ModelError
+
+Shape = tuple[int, ...]
+
+
+def describe_shape(shape: Shape) -> str:
+    """Return a shape without its batch axis for people.
+
+    >>> describe_shape((64, 8, 8)), describe_shape((128,))
+    ('64x8x8', '128 features')
+    """
+    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} features"
+
+
+def on_meta(module: nn.Module) -> Mapping[str, Tensor]:
+    """Return stand-ins without data for every parameter and buffer, by name."""
+    named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return {
+        name: torch.empty_like(tensor, device="meta").requires_grad_(tensor.requires_grad)
+        for name, tensor in named.items()
+    }
+
+
+def infer_shape(module: nn.Module, in_shape: Shape) -> Shape:
+    """Return the shape ``module`` makes of one input of ``in_shape``, both without the batch axis.
+
+    Raises:
+        ModelError: the input does not fit; says what torch said.
+
+    """
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            output = functional_call(module, dict(on_meta(module)), torch.empty(2, *in_shape, device="meta"))
+    except (RuntimeError, ValueError, IndexError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ModelError(f"does not fit its input of {describe_shape(in_shape)}: {first}") from error
+    finally:
+        for part, was_training in training.items():
+            part.training = was_training
+    return tuple(output.shape[1:])
