@@ -21,22 +21,36 @@ def print_outcome(result: RunResult, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"folder": str(result.folder), **result.summary}, indent=2))
         return
-    print(describe_summary(result.summary))
-    for label, name in (("folder", ""), ("picture", "curves.png"), ("page", "report.html")):
-        if (result.folder / name).exists():
-            print(f"{label + ':':<9}{result.folder / name}")
+    files = {"folder": "", "picture": "curves.png", "page": "report.html"}
+    places = {label: str(result.folder / name) for label, name in files.items() if (result.folder / name).exists()}
+    print("\n".join(align({**describe_summary(result.summary), **places})))
 
 
-def describe_summary(summary: Mapping[str, Any]) -> str:
-    """Return how a run ended, in one line.
+def describe_summary(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return how a run ended, label by label.
 
-    >>> print(describe_summary({"status": "finished", "reason": "", "metrics": {"test_accuracy": 0.9783}}))
-    finished: test accuracy 97.83%
+    >>> describe_summary({"status": "finished", "reason": "", "metrics": {"test_accuracy": 0.978, "test_loss": 0.07}})
+    {'finished': '', 'test': 'accuracy 97.80%, loss 0.0700'}
     """
-    figures = [
-        f"{name.replace('_', ' ')} {f'{value:.2%}' if 'accuracy' in name else f'{value:.4f}'}"
-        for name, value in summary["metrics"].items()
-        if isinstance(value, float)
-    ]
-    said = ", ".join([summary["reason"]] * bool(summary["reason"]) + figures)
-    return f"{summary['status']}: {said}" if said else str(summary["status"])
+    parts = {"test": "test", "validation": "val", "training": "train"}
+    figures = {label: _describe_part(summary["metrics"], prefix) for label, prefix in parts.items()}
+    return {summary["status"]: summary["reason"], **{label: text for label, text in figures.items() if text}}
+
+
+def align(texts: Mapping[str, str]) -> list[str]:
+    """Return one line a text, all starting in one column behind their labels.
+
+    >>> align({"test": "97%", "training": "99%"})
+    ['test:     97%', 'training: 99%']
+    """
+    width = max(len(label) for label in texts) + 2
+    return [f"{label + ':':<{width}}{text}".rstrip() for label, text in texts.items()]
+
+
+def _describe_part(metrics: Mapping[str, float], prefix: str) -> str:
+    forms = {"accuracy": "{:.2%}", "loss": "{:.4f}"}
+    return ", ".join(
+        f"{name} {form.format(metrics[f'{prefix}_{name}'])}"
+        for name, form in forms.items()
+        if f"{prefix}_{name}" in metrics
+    )
