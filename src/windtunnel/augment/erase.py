@@ -18,8 +18,9 @@ class Cutout(Op):
 
     name: ClassVar[str] = "cutout"
 
-    def __init__(self, *, size: int) -> None:
+    def __init__(self, *, size: int, p: float) -> None:
         self.size = size
+        self.p = p
 
     def check(self, frame: Frame) -> None:
         """Raise UsageError when the square is larger than the image."""

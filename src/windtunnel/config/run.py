@@ -61,6 +61,8 @@ class RuntimeConfig(FrozenConfig):
     """Code path of the augmentation; the one taken is named in ``env.json``."""
     tune_allocator: Flag = True
     """On CPU with glibc, keep freed memory in the process."""
+    augment_backend: Literal["auto", "torch", "numba"] = "auto"
+    """What augments: ``auto`` is numba on CPU where it is installed and knows the ops, else torch."""
 
 
 class NoTta(Component):
