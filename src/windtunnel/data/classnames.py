@@ -1,4 +1,14 @@
-"""Class names of the named public sets, in the order of their labels."""
+"""Class names of the named public sets in the order of their labels, and numbers for sets without names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from windtunnel.errors import DataError
+
+_MOST_CLASSES = 1 << 16
 
 DIGITS = tuple("0123456789")
 
@@ -22,3 +32,17 @@ CIFAR100 = (
     "willow_tree", "wolf", "woman", "worm",
 )
 # fmt: on
+
+
+def number_classes(labels: Mapping[str, npt.NDArray[np.int64]], path: Path) -> tuple[str, ...]:
+    """Return ``"0"``, ``"1"``, ... up to the largest label of any split.
+
+    Raises:
+        DataError: a label is negative, or too large to be the number of a class.
+    """
+    filled = [part for part in labels.values() if len(part)]
+    low = min((int(part.min()) for part in filled), default=0)
+    high = max((int(part.max()) for part in filled), default=-1)
+    if low < 0 or high >= _MOST_CLASSES:
+        raise DataError(f"{path}: labels run from {low} to {high}; they must be 0 .. number of classes - 1")
+    return tuple(str(index) for index in range(high + 1))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windtunnel.data.cache import Allocate, Decoded, Pixels, Reader, load_cached
+from windtunnel.data.cifar import LAYOUTS, find_cifar
 from windtunnel.data.classnames import CIFAR10, CIFAR100, DIGITS, FASHION
 from windtunnel.data.decode import Mode
+from windtunnel.data.idx import find_idx
 from windtunnel.data.parquet import ParquetReader, find_shards
 from windtunnel.data.paths import search_places
 from windtunnel.data.spec import DatasetSpec, RawDataset
@@ -129,7 +131,9 @@ def cifar100(*, path: str | None = None) -> NamedSource:
 def _find_form(place: Path, known: NamedSet) -> Reader | None:
     if shards := find_shards(place):
         return ParquetReader(shards, known.spec.name, mode=known.mode)
-    return None
+    if known.spec.name in LAYOUTS:
+        return find_cifar(place, known.spec)
+    return find_idx(place, known.spec)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from windtunnel.data.cache import Allocate, Decoded, Labels, load_cached
+from windtunnel.data.classnames import number_classes
 from windtunnel.data.decode import CHANNELS, Mode, decode_image, decode_into, detect_mode
 from windtunnel.data.guard import reading
 from windtunnel.data.spec import DatasetSpec, RawDataset
@@ -100,7 +101,7 @@ class ParquetReader:
             if done != count:
                 raise DataError(f"{shards[0].path}: {split} declares {count} images and holds {done}")
             labels[split] = np.asarray(found, dtype=np.int64)
-        names = first.class_names(label_column) or _numbered(labels)
+        names = first.class_names(label_column) or number_classes(labels, first.path)
         return Decoded(DatasetSpec(self.name, names, CHANNELS[mode], (height, width)), labels)
 
 
@@ -236,14 +237,6 @@ def _encoded_images(column: Any, path: Path) -> list[Any]:
             raise DataError(f"{path}: the image column is {column.type}, without a field 'bytes'")
         return list(column.field("bytes").to_pylist())
     return list(column.to_pylist())
-
-
-def _numbered(labels: Mapping[str, Labels]) -> tuple[str, ...]:
-    largest = max((int(part.max()) for part in labels.values() if len(part)), default=-1)
-    smallest = min((int(part.min()) for part in labels.values() if len(part)), default=0)
-    if smallest < 0 or largest >= 1 << 16:
-        raise DataError(f"labels run from {smallest} to {largest}; they must be 0 .. number of classes - 1")
-    return tuple(str(index) for index in range(largest + 1))
 
 
 @contextmanager

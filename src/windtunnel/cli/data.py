@@ -1,0 +1,144 @@
+"""``windtunnel data``: list, fetch and check data sets."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from windtunnel.cli.main import help_text
+from windtunnel.cli.options import AsJson
+from windtunnel.cli.tables import print_table
+from windtunnel.errors import DataError, UsageError
+
+def list_sets(as_json: AsJson = False) -> None:
+    """List the named data sets and where each was found.
+
+    Examples:
+      windtunnel data list
+      WINDTUNNEL_DATA_DIR=~/datasets windtunnel data list --json
+    """
+    from windtunnel.data.named import NAMED_SETS
+
+    digits = {"set": "digits", "images": 1797, "classes": 10, "size": "8x8x1", "found": "with scikit-learn"}
+    print_table([digits, *(_row(name) for name in NAMED_SETS)], as_json=as_json)
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A named set (`windtunnel data list`).")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Folder to hold the set's own folder; default $WINDTUNNEL_DATA_DIR or the cache folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a named data set from the first of its mirrors that delivers it.
+
+    Every file is checked by its sha256; a download that was interrupted goes on where it stopped.
+    WINDTUNNEL_OFFLINE=1 or HF_HUB_OFFLINE=1 forbids the network.
+
+    Examples:
+      windtunnel data fetch cifar10
+      windtunnel data fetch mnist --into ~/datasets
+    """
+    from windtunnel.data.fetch import fetch_set
+    from windtunnel.data.mirrors import MIRRORS
+    from windtunnel.data.paths import download_dir
+    from windtunnel.registry import suggest
+
+    if name not in MIRRORS:
+        near = suggest(name, MIRRORS)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise UsageError(f"no data set {name!r} to fetch{hint} known: {', '.join(MIRRORS)}")
+    with _progress(shown=not as_json) as progress:
+        paths = fetch_set(name, (into or download_dir()) / name, MIRRORS[name], progress)
+    if as_json:
+        print(json.dumps({"set": name, "files": [str(path) for path in paths]}, indent=2))
+    else:
+        print(f"{name}: {len(paths)} files in {paths[0].parent}")
+
+
+def check(
+    reference: Annotated[
+        str, typer.Argument(metavar="NAME_OR_PATH", help="A named set, or a folder or file that holds a set.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Read a data set whole and say what it holds and what is odd about it.
+
+    Reads parquet folders, image folders, .npz files, CIFAR batches and archives, and IDX files. Exit code 2 when it
+    is damaged.
+
+    Examples:
+      windtunnel data check cifar10
+      windtunnel data check ~/pictures --json
+    """
+    from dataclasses import asdict
+
+    from windtunnel.data.check import inspect_dataset
+    from windtunnel.data.detect import detect_source
+
+    raw = detect_source(reference).build().load()
+    findings = inspect_dataset(raw)
+    rows = [asdict(part) for part in findings.parts]
+    if as_json:
+        names = raw.spec.class_names
+        facts = {"set": raw.spec.name, "digest": raw.digest, "class_names": names, "image_size": raw.spec.image_size}
+        print(json.dumps({**facts, "parts": rows, "remarks": findings.remarks}, indent=2))
+        return
+    height, width = raw.spec.image_size
+    print(f"{raw.spec.name}: {len(raw.spec.class_names)} classes, {height}x{width}x{raw.spec.channels}, {raw.digest}")
+    print_table([{**row, "mean": _rounded(row["mean"]), "std": _rounded(row["std"])} for row in rows], as_json=False)
+    for remark in findings.remarks:
+        print(f"note: {remark}")
+
+
+def _row(name: str) -> dict[str, Any]:
+    from windtunnel.data.named import NAMED_SETS, NamedSource
+
+    known = NAMED_SETS[name]
+    height, width = known.spec.image_size
+    try:
+        found = str(NamedSource(name).find_reader().files()[0].parent)
+    except DataError:
+        found = f"no: windtunnel data fetch {name}"
+    return {
+        "set": name,
+        "images": sum(known.counts.values()),
+        "classes": len(known.spec.class_names),
+        "size": f"{height}x{width}x{known.spec.channels}",
+        "found": found,
+    }
+
+
+def _rounded(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield what shows bytes as they come in: bars on a terminal, nothing otherwise."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    shape = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*shape, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=total)
+            bars.update(tasks[file], completed=done)
+
+        yield show
+
+
+app = typer.Typer(help="List, fetch and check data sets.", rich_markup_mode=None)
+for _name, _verb in (("list", list_sets), ("fetch", fetch), ("check", check)):
+    app.command(_name, help=help_text(_verb), no_args_is_help=_verb is not list_sets)(_verb)

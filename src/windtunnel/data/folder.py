@@ -1,0 +1,120 @@
+"""Images in folders named after their classes."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from windtunnel.data.cache import Allocate, Decoded, load_cached
+from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, decode_image, decode_into
+from windtunnel.data.guard import reading
+from windtunnel.data.spec import DatasetSpec, RawDataset
+from windtunnel.data.splitnames import SPLIT_NAMES, split_of
+from windtunnel.errors import DataError
+
+_MAX_FILE_BYTES = 1 << 28
+
+
+class ImageFolderSource:
+    """A folder ``<split>/<class>/<image>``, or ``<class>/<image>`` for a set of one split.
+
+    Splits go by their usual names (``train``; ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or
+    ``eval``). Classes are numbered in the order of their sorted names. Hidden files and files that are no image
+    by their suffix are left alone.
+
+    Args:
+        path: the folder.
+        image_size: height and width to resize to, pixels; None demands that all images have one size.
+        mode: ``RGB`` for colour or ``L`` for grey; a file of the other kind is an error.
+    """
+
+    def __init__(self, *, path: str, image_size: int | None = None, mode: Mode = "RGB") -> None:
+        self.path = Path(path).expanduser()
+        self.size = (image_size, image_size) if image_size else None
+        self.mode = mode
+
+    def load(self, cache_dir: Path | None = None) -> RawDataset:
+        """Return the set (see :class:`windtunnel.data.source.Source`)."""
+        if not self.path.is_dir():
+            raise DataError(f"{self.path}: no such folder; data.source.path must hold <class>/<image>")
+        images = _list_images(self.path)
+        return load_cached(_FolderReader(self.path, images, self.mode, self.size), cache_dir)
+
+
+@dataclass(frozen=True)
+class _FolderReader:
+    root: Path
+    images: Mapping[str, Mapping[str, tuple[Path, ...]]]  # split -> class -> files
+    mode: Mode
+    size: tuple[int, int] | None
+
+    @property
+    def recipe(self) -> str:
+        names = "\n".join(str(path.relative_to(self.root)) for path in self.files())
+        return f"folder {self.root.name} {self.mode} {self.size} {hashlib.sha256(names.encode()).hexdigest()}"
+
+    def files(self) -> Sequence[Path]:
+        return [path for classes in self.images.values() for paths in classes.values() for path in paths]
+
+    def decode(self, allocate: Allocate) -> Decoded:
+        names = sorted(self.images["train"])
+        first = self.files()[0]
+        height, width, _ = decode_image(_read(first), str(first), self.mode, self.size).shape
+        labels = {}
+        for split, classes in self.images.items():
+            numbers = [names.index(name) for name, paths in classes.items() for _ in paths]
+            out = allocate(split, len(numbers), (height, width, CHANNELS[self.mode]))
+            decode_into(out, _encoded(classes), self.mode, self.size)
+            labels[split] = np.asarray(numbers, dtype=np.int64)
+        spec = DatasetSpec(self.root.name, tuple(names), CHANNELS[self.mode], (height, width))
+        return Decoded(spec, labels)
+
+
+def _list_images(root: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
+    children = _folders(root)
+    found = {split: child for child in children if (split := split_of(child.name))}
+    parts = found if "train" in found else {"train": root}
+    listed = {split: _list_classes(parts[split]) for split in SPLIT_NAMES if split in parts}
+    known = listed["train"]
+    if not known:
+        raise DataError(f"{parts['train']}: holds no class folders; images must lie in <class>/<image>")
+    for split, classes in listed.items():
+        if unknown := sorted(set(classes) - set(known)):
+            raise DataError(f"{parts[split]}: class {unknown[0]!r} is not among the {len(known)} of train")
+    return listed
+
+
+def _list_classes(folder: Path) -> dict[str, tuple[Path, ...]]:
+    if loose := _images_in(folder):
+        raise DataError(
+            f"{loose[0]}: lies outside a class folder, so it has no label; move it into <class>/, or keep unlabelled "
+            "images in a folder of their own"
+        )
+    listed = {child.name: _images_in(child) for child in _folders(folder)}
+    if empty := [name for name, images in listed.items() if not images]:
+        raise DataError(f"{folder / empty[0]}: holds no image ({', '.join(SUFFIXES)})")
+    return listed
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _images_in(folder: Path) -> tuple[Path, ...]:
+    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return tuple(sorted(path for path in files if not path.name.startswith(".") and path.is_file()))
+
+
+def _encoded(classes: Mapping[str, tuple[Path, ...]]) -> Iterator[tuple[str, bytes]]:
+    for paths in classes.values():
+        for path in paths:
+            yield str(path), _read(path)
+
+
+def _read(path: Path) -> bytes:
+    with reading(path, "an image"):
+        if (size := path.stat().st_size) > _MAX_FILE_BYTES:
+            raise ValueError(f"{size} bytes is more than this reader takes")
+        return path.read_bytes()

@@ -1,0 +1,162 @@
+"""Arrays in an ``.npz`` file."""
+
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from windtunnel.data.cache import Allocate, Decoded, Labels, Pixels, load_cached
+from windtunnel.data.classnames import number_classes
+from windtunnel.data.guard import reading
+from windtunnel.data.spec import DatasetSpec, RawDataset
+from windtunnel.data.splitnames import SPLIT_NAMES
+from windtunnel.errors import DataError
+
+_MAX_LABELS = 1 << 28
+_CHUNK_BYTES = 1 << 24
+
+
+class NpzSource:
+    """An ``.npz`` file of images and labels; no pickled object in it is ever loaded.
+
+    Images are uint8 of (n h w), (n h w 1) or (n h w 3); labels are whole numbers of (n). A set of one split has
+    ``images`` and ``labels``; several have ``train_images``, ``train_labels``, ``test_images``, ... (``val_`` and
+    ``validation_`` alike), or ``x_train``, ``y_train``, ... ``class_names`` is optional text.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, *, path: str) -> None:
+        self.path = Path(path).expanduser()
+
+    def load(self, cache_dir: Path | None = None) -> RawDataset:
+        """Return the set (see :class:`windtunnel.data.source.Source`)."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: no such file; data.source.path must be an .npz file")
+        return load_cached(_NpzReader(self.path), cache_dir)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a member declares of its array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: str
+
+
+@dataclass(frozen=True)
+class _NpzReader:
+    path: Path
+
+    @property
+    def recipe(self) -> str:
+        return f"npz {self.path.stem}"
+
+    def files(self) -> Sequence[Path]:
+        return (self.path,)
+
+    def decode(self, allocate: Allocate) -> Decoded:
+        labels: dict[str, Labels] = {}
+        shapes: set[tuple[int, int, int]] = set()
+        with reading(self.path, "an .npz file"), zipfile.ZipFile(self.path) as archive:
+            members = _pair_members(archive.namelist(), self.path)
+            for split, (image_name, label_name) in members.items():
+                out = self._read_images(archive, image_name, split, allocate)
+                shapes.add(out.shape[1:])
+                labels[split] = self._read_labels(archive, label_name)
+                if len(out) != len(labels[split]):
+                    counts = f"{len(out)} {image_name}, but {len(labels[split])} {label_name}"
+                    raise DataError(f"{self.path}: {counts}")
+            if len(shapes) > 1:
+                raise DataError(f"{self.path}: the splits have images of different sizes: {sorted(shapes)}")
+            names = self._read_class_names(archive) or number_classes(labels, self.path)
+        height, width, channels = shapes.pop()
+        return Decoded(DatasetSpec(self.path.stem, names, channels, (height, width)), labels)
+
+    def _read_images(self, archive: zipfile.ZipFile, name: str, split: str, allocate: Allocate) -> Pixels:
+        with archive.open(f"{name}.npy") as stream:
+            header = _read_header(stream)
+            shape = (*header.shape, 1) if len(header.shape) == 3 else header.shape
+            if header.dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or header.order != "C":
+                raise DataError(
+                    f"{self.path}: {name} is {header.dtype} {header.shape}, order {header.order}; images must be "
+                    "uint8 of (n h w), (n h w 1) or (n h w 3) in C order"
+                )
+            _check_declared(archive.getinfo(f"{name}.npy").file_size, header, name)
+            out = allocate(split, shape[0], (shape[1], shape[2], shape[3]))
+            _read_into(stream, out)
+        return out
+
+    def _read_labels(self, archive: zipfile.ZipFile, name: str) -> Labels:
+        with archive.open(f"{name}.npy") as stream:
+            header = _read_header(stream)
+            if header.dtype.kind not in "iu" or len(header.shape) != 1 or header.shape[0] > _MAX_LABELS:
+                raise DataError(
+                    f"{self.path}: {name} is {header.dtype} {header.shape}; labels must be whole numbers of (n)"
+                )
+            _check_declared(archive.getinfo(f"{name}.npy").file_size, header, name)
+            values = np.frombuffer(stream.read(), dtype=header.dtype)
+        if len(values) and int(values.max()) > np.iinfo(np.int64).max:
+            raise DataError(f"{self.path}: {name} holds the label {values.max()}; labels are 0 .. classes - 1")
+        return values.astype(np.int64)
+
+    def _read_class_names(self, archive: zipfile.ZipFile) -> tuple[str, ...]:
+        if "class_names.npy" not in archive.namelist():
+            return ()
+        with archive.open("class_names.npy") as stream:
+            header = _read_header(stream)
+            if header.dtype.kind != "U" or len(header.shape) != 1:
+                raise DataError(
+                    f"{self.path}: class_names is {header.dtype} {header.shape}; it must be text of (classes)"
+                )
+            _check_declared(archive.getinfo("class_names.npy").file_size, header, "class_names")
+            return tuple(str(name) for name in np.frombuffer(stream.read(), dtype=header.dtype))
+
+
+def _pair_members(members: Sequence[str], path: Path) -> dict[str, tuple[str, str]]:
+    """Return the names of each split's images and labels."""
+    arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
+    found: dict[str, tuple[str, str]] = {}
+    for split, names in SPLIT_NAMES.items():
+        for name in names:
+            for images, labels in ((f"{name}_images", f"{name}_labels"), (f"x_{name}", f"y_{name}")):
+                if {images, labels} <= arrays:
+                    found.setdefault(split, (images, labels))
+    if not found and {"images", "labels"} <= arrays:
+        found["train"] = ("images", "labels")
+    if not found:
+        raise DataError(
+            f"{path}: holds {', '.join(sorted(arrays)) or 'no arrays'}; it needs images and labels, or "
+            "train_images and train_labels"
+        )
+    return found
+
+
+def _read_header(stream: IO[bytes]) -> _Header:
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    return _Header(shape, dtype, "F" if fortran and len(shape) > 1 else "C")
+
+
+def _check_declared(stored: int, header: _Header, name: str) -> None:
+    declared = math.prod(header.shape) * header.dtype.itemsize
+    if not 0 <= declared <= stored:
+        raise ValueError(f"{name} declares {declared} bytes and its member holds {stored}")
+
+
+def _read_into(stream: IO[bytes], out: Pixels) -> None:
+    target = out.reshape(-1)
+    done = 0
+    while done < target.size:
+        data = stream.read(min(_CHUNK_BYTES, target.size - done))
+        if not data:
+            raise EOFError("the images are cut short")
+        target[done : done + len(data)] = np.frombuffer(data, dtype=np.uint8)
+        done += len(data)

@@ -1,0 +1,119 @@
+"""Reading the pickles CIFAR was published as, without running what is in them.
+
+A pickle is a program. This reader first checks that it uses only opcodes that build numbers, bytes, text,
+lists, tuples and dicts, then lets it name only numpy's array and dtype constructors, which are replaced by
+stand-ins that record their arguments. No object of another type can be made and nothing is called.
+"""
+
+import io
+import pickle
+import pickletools
+from typing import Any
+
+import numpy as np
+
+from windtunnel.data.cache import Pixels
+
+_MAX_OPCODES = 2_000_000
+
+# CIFAR's own pickles, written by Python 2 with protocol 2, and the same content written again by Python 3.
+_OPCODES = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2",
+    "LONG1", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINUNICODE",
+    "SHORT_BINUNICODE", "EMPTY_DICT", "DICT", "EMPTY_LIST", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2",
+    "TUPLE3", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "GET", "BINGET", "LONG_BINGET", "PUT", "BINPUT",
+    "LONG_BINPUT", "MEMOIZE", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+})  # fmt: skip
+_PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+
+
+def load_pickled_arrays(data: bytes) -> Any:
+    """Return what a pickle of containers, numbers, bytes and uint8 arrays holds; text comes as bytes.
+
+    Raises:
+        pickle.UnpicklingError: it holds or does anything else.
+        ValueError: it is cut short or malformed.
+    """
+    _check_opcodes(data)
+    return _as_arrays(_ArrayUnpickler(io.BytesIO(data), encoding="bytes").load())
+
+
+def _check_opcodes(data: bytes) -> None:
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if opcode.name not in _OPCODES:
+            raise pickle.UnpicklingError(f"the pickle uses {opcode.name}, which no data batch needs; not run")
+        # CPython sizes its memo by the largest index, so a tiny file could ask for gigabytes
+        if opcode.name in _PUTS and isinstance(argument, int) and argument > len(data):
+            raise pickle.UnpicklingError("the pickle asks for more memory than its size explains; not run")
+        if count > _MAX_OPCODES:
+            raise pickle.UnpicklingError("the pickle is longer than any data batch; not run")
+
+
+class _Dtype:
+    """Stands in for ``numpy.dtype``; records which one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.kind = arguments[0] if arguments else None
+
+    def __setstate__(self, state: Any) -> None:
+        """Accept the state: byte order and the like mean nothing for single bytes."""
+
+
+class _Array:
+    """Stands in for ``numpy.ndarray``; records what numpy would have been given."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def build(self) -> Pixels:
+        """Return the array, when it is uint8 and its bytes fit its shape."""
+        if not isinstance(self.state, tuple) or len(self.state) != 5:
+            raise pickle.UnpicklingError("an array in the pickle has no content")
+        _, shape, dtype, fortran, raw = self.state
+        if not isinstance(dtype, _Dtype) or dtype.kind not in ("u1", b"u1"):
+            raise pickle.UnpicklingError("an array in the pickle is not uint8")
+        if not isinstance(raw, bytes) or not isinstance(shape, tuple):
+            raise pickle.UnpicklingError("an array in the pickle has no bytes or no shape")
+        if not all(type(side) is int and side >= 0 for side in shape):
+            raise pickle.UnpicklingError("an array in the pickle has a malformed shape")
+        return np.frombuffer(raw, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Resolves numpy's array constructors to the stand-ins and refuses every other name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for ``module.name``."""
+        if (module, name) in _STAND_INS:
+            return _STAND_INS[module, name]
+        raise pickle.UnpicklingError(f"the pickle names {module}.{name}, which no data batch needs; not run")
+
+
+def _encode(text: Any, encoding: Any) -> bytes:
+    """Stands in for ``_codecs.encode``, by which protocol 2 of Python 3 spells bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise pickle.UnpicklingError("the pickle encodes something that is not bytes; not run")
+    return text.encode("latin1")
+
+
+_STAND_INS: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+}
+
+
+def _as_arrays(value: Any) -> Any:
+    """Return the top-level dict with its keys as text and its arrays built."""
+    if not isinstance(value, dict):
+        raise pickle.UnpicklingError("the pickle holds no dict")
+    return {_as_text(key): item.build() if isinstance(item, _Array) else item for key, item in value.items()}
+
+
+def _as_text(key: Any) -> str:
+    return key.decode("latin1") if isinstance(key, bytes) else str(key)
