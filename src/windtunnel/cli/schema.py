@@ -4,7 +4,9 @@ import json
 
 
 def schema() -> None:
-    """Print the JSON schema of an experiment, for editors and other programs.
+    """Print the JSON schema of an experiment.
+
+    Editors and other programs can complete and check YAML files with it.
 
     Examples:
       windtunnel schema > experiment.schema.json

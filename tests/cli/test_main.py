@@ -1,0 +1,102 @@
+import inspect
+import subprocess
+import sys
+import time
+
+import pytest
+
+import windtunnel
+from windtunnel.cli import main as command
+from windtunnel.cli.main import VERBS, help_text
+from windtunnel.errors import ConfigError, Problem, RunError
+
+
+def test_help_lists_every_verb_with_its_summary(cli):
+    shown = cli("--help")
+    assert shown.code == 0
+    for verb in VERBS:
+        assert f"  {verb.name:<7}  {verb.summary}" in shown.out
+
+
+def test_no_verb_shows_the_help(cli):
+    assert "Commands:" in "".join([(shown := cli()).out, shown.err])
+
+
+def test_version(cli):
+    assert cli("--version").out == f"windtunnel {windtunnel.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_verb_has_help_with_an_example(cli, verb):
+    shown = cli(verb.name, "--help")
+    assert shown.code == 0
+    assert verb.group or f"windtunnel {verb.name}" in shown.out.partition("Examples:")[2]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if not verb.group], ids=lambda verb: verb.name)
+def test_the_summary_is_the_verbs_own_first_line(verb):
+    assert inspect.getdoc(verb.load()).splitlines()[0] == verb.summary
+
+
+def test_a_mistyped_verb_is_a_usage_error_with_a_near_name(cli):
+    shown = cli("trian", "quickstart")
+    assert shown.code == 2
+    assert "train" in shown.err
+
+
+def test_an_unknown_option_is_a_usage_error(cli):
+    assert cli("show", "quickstart", "--jsno").code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ConfigError("my.yaml", [Problem("optim.lr", "must be greater than 0", "-1.0")]), 2), (RunError("full disk"), 1)],
+)
+def test_our_errors_end_with_their_code_and_no_traceback(monkeypatch, capsys, error, code):
+    def fail(_chosen):
+        raise error
+
+    monkeypatch.setattr(command, "build_app", fail)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["show"])
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"windtunnel: {error}\n"
+
+
+def test_any_other_error_keeps_its_traceback(monkeypatch):
+    def fail(_chosen):
+        raise ZeroDivisionError("ours to mend")
+
+    monkeypatch.setattr(command, "build_app", fail)
+    with pytest.raises(ZeroDivisionError):
+        command.main(["show"])
+
+
+def test_examples_keep_their_lines():
+    def verb():
+        """Do it.
+
+        Text that
+        may flow.
+
+        Examples:
+          one
+          two
+        """
+
+    assert help_text(verb) == "Do it.\n\nText that\nmay flow.\n\n\b\nExamples:\n  one\n  two"
+
+
+def test_help_comes_at_once_and_loads_nothing_heavy():
+    program = (
+        "import sys\nfrom windtunnel.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n"
+        "    print(sorted({'torch', 'numpy', 'pydantic', 'yaml', 'rich.console'} & set(sys.modules)))"
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert min(seconds) < 1.0  # 0.3 s on an idle machine, see benchmarks/startup.py
