@@ -1,6 +1,7 @@
 """Shapes without computing: what a module makes of an input, found on torch's meta device."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -36,15 +37,22 @@ def infer_shape(module: nn.Module, in_shape: Shape) -> Shape:
         ModelError: the input does not fit; says what torch said.
 
     """
-    training = {part: part.training for part in module.modules()}
-    module.eval()
     try:
-        with torch.no_grad():
+        with in_mode(module, training=False), torch.no_grad():
             output = functional_call(module, dict(on_meta(module)), torch.empty(2, *in_shape, device="meta"))
     except (RuntimeError, ValueError, IndexError) as error:
         first = str(error).strip().splitlines()[0]
         raise ModelError(f"does not fit its input of {describe_shape(in_shape)}: {first}") from error
-    finally:
-        for part, was_training in training.items():
-            part.training = was_training
     return tuple(output.shape[1:])
+
+
+@contextmanager
+def in_mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put ``module`` in training or evaluation mode for the block, and every part back as it was after it."""
+    was_training = {part: part.training for part in module.modules()}
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in was_training.items():
+            part.training = mode

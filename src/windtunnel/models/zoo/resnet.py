@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from windtunnel.models.blocks.conv import conv3x3
 from windtunnel.models.blocks.heads import GlobalPool
 from windtunnel.models.blocks.residual import projection
+from windtunnel.models.weights import LoadReport
 from windtunnel.models.zoo.stages import build_stages
 
 _WIDTHS = (64, 128, 256, 512)
@@ -68,6 +69,7 @@ class Resnet18(nn.Module):
         large = stem == "imagenet"
         kernel, stride = (7, 2) if large else (3, 1)
         self.upsample = upsample
+        self.load_report: LoadReport | None = None  # set where weights were loaded
         self.conv1 = nn.Conv2d(in_channels, 64, kernel, stride=stride, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)

@@ -1,0 +1,117 @@
+"""Public ImageNet weights for resnet18, fetched once, checked and kept.
+
+The file is timm's safetensors copy of torchvision's IMAGENET1K_V1 weights, pinned by revision and sha256.
+"""
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from windtunnel.errors import ModelError
+from windtunnel.models.weights import load_weights, read_weights
+from windtunnel.models.zoo.resnet import Resnet18
+
+_CHUNK = 1 << 20
+_TIMEOUT_S = 30
+_OFF = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file on the Hugging Face hub.
+
+    Args:
+        repository: owner and name.
+        revision: commit.
+        name: the file there.
+        sha256: of its content.
+    """
+
+    repository: str
+    revision: str
+    name: str
+    sha256: str
+
+    def url(self, endpoint: str) -> str:
+        """Return the file's address."""
+        return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{self.revision}/{self.name}"
+
+
+RESNET18 = HubFile(
+    repository="timm/resnet18.tv_in1k",
+    revision="bbd144b3e5565108aad885f145491d11bc6ce807",
+    name="model.safetensors",
+    sha256="694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81",
+)
+
+
+def load_resnet18(network: Resnet18, *, path: str | None) -> None:
+    """Load ImageNet weights into a resnet18; the classifier is kept new unless it has as many classes.
+
+    Args:
+        network: receives the weights, and the report of it as its ``load_report``.
+        path: a safetensors file; ``None`` takes the public one.
+
+    Raises:
+        ModelError: the file cannot be had, is no safetensors file or belongs to another network.
+
+    """
+    file = Path(path).expanduser() if path is not None else fetch(RESNET18, environment=os.environ)
+    tensors = read_weights(file)
+    network.load_report = load_weights(network, tensors, source=str(file), head="fc", stem="conv1")
+
+
+def fetch(file: HubFile, *, environment: Mapping[str, str]) -> Path:
+    """Return the local copy of ``file``, fetched first when there is none.
+
+    Args:
+        file: what to fetch.
+        environment: ``WINDTUNNEL_OFFLINE`` and ``HF_HUB_OFFLINE`` forbid the network, ``XDG_CACHE_HOME`` holds
+            the copy, ``HF_ENDPOINT`` is another hub.
+
+    Raises:
+        ModelError: there is no copy and no network, or what came is not the pinned file. Nothing is left behind.
+
+    """
+    target = _cache_folder(environment) / f"{file.repository.replace('/', '--')}-{file.sha256[:12]}.safetensors"
+    if target.is_file():
+        return target
+    url = file.url(environment.get("HF_ENDPOINT", "https://huggingface.co"))
+    for switch in ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE"):
+        if environment.get(switch, "").strip().lower() not in _OFF:
+            raise ModelError(
+                f"{switch} is set and {target} does not exist; fetch {url} elsewhere and give it as model.weights"
+            )
+    _download(url, target, file.sha256)
+    return target
+
+
+def _download(url: str, target: Path, sha256: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+            digest = hashlib.sha256()
+            while chunk := response.read(_CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+        if digest.hexdigest() != sha256:
+            raise ModelError(f"{url} gave sha256 {digest.hexdigest()}, not {sha256}; nothing was kept")
+        partial.replace(target)
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        raise ModelError(
+            f"cannot fetch {url}: {error}; without a network give a local safetensors file as model.weights"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _cache_folder(environment: Mapping[str, str]) -> Path:
+    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "windtunnel" / "weights"
