@@ -1,18 +1,20 @@
-"""Cuts out of padded images."""
+"""Cuts: out of padded images, and out of the image with a stretch back to its size."""
 
+import math
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from windtunnel.augment.op import Coordinates, Frame, Params, Rearrangement, Stream, per_image
+from windtunnel.augment.instruction import Code, Padding, Slot, Step, make_step
+from windtunnel.augment.op import Frame, Op, Params, Stream, between, gate
 from windtunnel.errors import UsageError
 
-PaddingMode = Literal["zero", "reflect", "replicate"]
+TRIES = 10
 
 
-class RandomCrop(Rearrangement):
+class RandomCrop(Op):
     """Pad every side, then cut the image's own size out at a random place.
 
     Nothing is padded in memory: a shift by up to ``padding`` pixels reads the same pixels.
@@ -20,7 +22,7 @@ class RandomCrop(Rearrangement):
 
     name: ClassVar[str] = "random_crop"
 
-    def __init__(self, *, padding: int, mode: PaddingMode) -> None:
+    def __init__(self, *, padding: int, mode: Literal["zero", "reflect", "replicate"]) -> None:
         self.padding = padding
         self.mode = mode
 
@@ -39,19 +41,75 @@ class RandomCrop(Rearrangement):
         drawn = torch.floor(stream.uniforms(ids, 2) * (2 * self.padding + 1)) - self.padding
         return {"top": drawn[0], "left": drawn[1]}
 
-    def trace(self, at: Coordinates, params: Params, frame: Frame) -> Coordinates:
-        """Return the shifted rows and columns."""
-        x, inside_x = _bring_inside(at.x + per_image(params["left"]), frame.width, self.mode)
-        y, inside_y = _bring_inside(at.y + per_image(params["top"]), frame.height, self.mode)
-        weight = at.weight if self.mode != "zero" else at.weight * inside_x * inside_y
-        return Coordinates(x, y, weight)
+    def slots(self, frame: Frame) -> tuple[Slot, ...]:
+        """Return the one slot."""
+        return (Slot((Code.SHIFT,), 2, padding=Padding[self.mode.upper()]),)
+
+    def encode(self, params: Params, frame: Frame) -> tuple[Step, ...]:
+        """Return the one step."""
+        every = torch.ones_like(params["top"], dtype=torch.bool)
+        return (make_step(every, Code.SHIFT, params["top"], params["left"]),)
 
 
-def _bring_inside(
-    index: Float[Tensor, "b _ _"], size: int, mode: PaddingMode
-) -> tuple[Float[Tensor, "b _ _"], Float[Tensor, "b _ _"]]:
-    """Return the pixel that stands at ``index`` of the padded axis and whether it is one of the image."""
-    if mode == "reflect":
-        index = (size - 1) - (size - 1 - index.abs()).abs()
-    clamped = index.clamp(0, size - 1)
-    return clamped, (clamped == index).float()
+class ResizedCrop(Op):
+    """Cut a random rectangle out and stretch it to the image's own size, as torchvision's RandomResizedCrop."""
+
+    name: ClassVar[str] = "resized_crop"
+
+    def __init__(self, *, scale: tuple[float, float], ratio: tuple[float, float], p: float) -> None:
+        self.scale = scale
+        self.ratio = ratio
+        self.p = p
+
+    def sample(self, stream: Stream, ids: Int64[Tensor, " n"], frame: Frame) -> Params:
+        """Draw ``on`` and the box ``top``, ``left``, ``height``, ``width`` in pixels.
+
+        Ten sizes are drawn and the first that fits is taken; when none fits, the largest centred box of an
+        allowed ratio is.
+        """
+        drawn = stream.uniforms(ids, 3 + 2 * TRIES)
+        area = between(self.scale, drawn[3 : 3 + TRIES]) * (frame.height * frame.width)
+        stretch = log_uniform(self.ratio, drawn[3 + TRIES :])
+        width, height = torch.round(torch.sqrt(area * stretch)), torch.round(torch.sqrt(area / stretch))
+        fits = (width > 0) & (width <= frame.width) & (height > 0) & (height <= frame.height)
+        spare_height, spare_width = self._fallback(frame)
+        height = first_valid(height, fits, spare_height)
+        width = first_valid(width, fits, spare_width)
+        top = torch.floor(drawn[1] * (frame.height - height + 1))
+        left = torch.floor(drawn[2] * (frame.width - width + 1))
+        some = fits.any(0)
+        return {
+            "on": gate(drawn[0], self.p),
+            "top": torch.where(some, top, (frame.height - spare_height) // 2).float(),
+            "left": torch.where(some, left, (frame.width - spare_width) // 2).float(),
+            "height": height.float(),
+            "width": width.float(),
+        }
+
+    def slots(self, frame: Frame) -> tuple[Slot, ...]:
+        """Return the one slot."""
+        return (Slot((Code.RESIZED_CROP,), 4),)
+
+    def encode(self, params: Params, frame: Frame) -> tuple[Step, ...]:
+        """Return the one step."""
+        box = (params["top"], params["left"], params["height"], params["width"])
+        return (make_step(params["on"], Code.RESIZED_CROP, *box),)
+
+    def _fallback(self, frame: Frame) -> tuple[int, int]:
+        natural = frame.width / frame.height
+        if natural < self.ratio[0]:
+            return round(frame.width / self.ratio[0]), frame.width
+        if natural > self.ratio[1]:
+            return frame.height, round(frame.height * self.ratio[1])
+        return frame.height, frame.width
+
+
+def log_uniform(bounds: tuple[float, float], values: Tensor) -> Float64[Tensor, "*n"]:
+    """Spread numbers in [0, 1) over ``bounds`` so that their logarithm is uniform."""
+    return torch.exp(between((math.log(bounds[0]), math.log(bounds[1])), values))
+
+
+def first_valid(values: Tensor, valid: Tensor, otherwise: float) -> Tensor:
+    """Return, of each column of tries, the first valid value."""
+    first = valid.to(torch.uint8).argmax(0, keepdim=True)
+    return torch.where(valid.any(0), values.gather(0, first)[0], otherwise)

@@ -1,68 +1,79 @@
 """Turns a list of ops and a resident set of images into a training loop's transform."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
+from torch.nn import functional
 
-from windtunnel.augment.erase import Cutout, box_mask
+from windtunnel.augment.instruction import Table
+from windtunnel.augment.mix import MixingOp
 from windtunnel.augment.normalize import Normalizer
-from windtunnel.augment.op import Frame, Op, Params, Rearrangement, Stream, identity_coordinates, pixel_index
+from windtunnel.augment.op import Frame, Op
+from windtunnel.augment.sampling import Draw, Sampler
+from windtunnel.augment.torch_backend.run import TorchRunner
 from windtunnel.config.augment import OpConfig
+from windtunnel.errors import UsageError
+
+Backend = Literal["auto", "torch", "numba"]
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Parameters of n images, one entry per op; a slice of it belongs to a slice of the images."""
+class Renderer(Protocol):
+    """Turns bytes and a table into a normalised batch."""
 
-    params: tuple[Params, ...]
+    backend: str
 
-    def __getitem__(self, rows: slice) -> "Draw":
-        """Return the parameters of the images at ``rows``."""
-        return Draw(tuple({name: values[rows] for name, values in op.items()} for op in self.params))
-
-
-class Sampler:
-    """Draws the parameters of a list of ops, each from a stream of its own."""
-
-    def __init__(self, ops: Sequence[Op], *, seed: int, frame: Frame) -> None:
-        self._ops = tuple(ops)
-        self._seed = seed
-        self._frame = frame
-
-    def draw(self, ids: Int64[Tensor, " n"], epoch: int) -> Draw:
-        """Draw every parameter of ``ids`` in ``epoch``."""
-        seen: Counter[str] = Counter()
-        params = []
-        for op in self._ops:
-            stream = Stream(self._seed, op.name, seen[op.name], epoch)
-            params.append(op.sample(stream, ids, self._frame))
-            seen[op.name] += 1
-        return Draw(tuple(params))
+    def render(
+        self, pixels: UInt8[Tensor, "n h w c"], rows: Int64[Tensor, " b"], table: Table
+    ) -> Float[Tensor, "b c h w"]:
+        """Return the images at ``rows``, augmented by ``table`` and normalised."""
 
 
-class TorchTransform:
-    """Augments and normalises rows of a resident set with plain torch, on any device.
+class TorchRenderer:
+    """Renders in plain torch, on any device.
 
-    Leading ops that only move whole pixels become one indexed copy of bytes; nothing is padded or converted
-    before it.
+    A program that begins by moving whole pixels begins as one indexed copy of bytes.
     """
 
     backend = "torch"
 
-    def __init__(
-        self, ops: Sequence[Op], images: UInt8[Tensor, "n c h w"], *, normalizer: Normalizer, sampler: Sampler
-    ) -> None:
-        self._ops = tuple(ops)
-        self._sampler = sampler
+    def __init__(self, runner: TorchRunner, normalizer: Normalizer) -> None:
+        self._runner = runner
         self._normalizer = normalizer
+
+    def render(
+        self, pixels: UInt8[Tensor, "n h w c"], rows: Int64[Tensor, " b"], table: Table
+    ) -> Float[Tensor, "b c h w"]:
+        """Return the images at ``rows``, augmented by ``table`` and normalised."""
+        copied, done = self._runner.run_bytes(pixels, rows, table)
+        if done == self._runner.passes():
+            return self._normalizer.from_bytes(copied)
+        images = (copied.float() / 255).permute(0, 3, 1, 2).contiguous()
+        return self._normalizer.from_unit(self._runner.run(images, table, done))
+
+
+class ResidentTransform:
+    """Augments and normalises rows of a resident set of bytes."""
+
+    def __init__(
+        self,
+        images: UInt8[Tensor, "n c h w"],
+        *,
+        sampler: Sampler,
+        renderer: Renderer,
+        num_classes: int,
+    ) -> None:
         self._pixels = images.permute(0, 2, 3, 1).contiguous()
-        self._moves = _count_leading_moves(ops)
-        self._cutout_last = len(ops) == self._moves + 1 and isinstance(ops[-1], Cutout)
+        self._sampler = sampler
+        self._renderer = renderer
+        self._num_classes = num_classes
+
+    @property
+    def backend(self) -> str:
+        """Name of what renders, for the record of a run."""
+        return self._renderer.backend
 
     def draw(self, ids: Int64[Tensor, " n"], epoch: int) -> Draw:
         """Draw every parameter of ``ids`` in ``epoch``: a pure function of (seed, epoch, id, op)."""
@@ -70,39 +81,34 @@ class TorchTransform:
 
     def apply(self, rows: Int64[Tensor, " b"], draw: Draw) -> Float[Tensor, "b c h w"]:
         """Return the images at ``rows``, augmented by ``draw`` and normalised."""
-        pixels = self._copy(rows, draw)
-        rest, params = self._ops[self._moves :], draw.params[self._moves :]
-        if not rest:
-            return self._normalizer.from_bytes(pixels)
-        if self._cutout_last:
-            inside = box_mask(params[0], *pixels.shape[1:3])
-            return self._normalizer.from_bytes(pixels).masked_fill_(inside[:, None], 0.0)
-        images = pixels.permute(0, 3, 1, 2).float() / 255
-        for op, op_params in zip(rest, params, strict=True):
-            images = op.apply(images, op_params)
-        return self._normalizer.from_unit(images)
+        return self._renderer.render(self._pixels, rows, draw.table)
 
     def mix(
         self, images: Float[Tensor, "b c h w"], labels: Tensor, draw: Draw
     ) -> tuple[Float[Tensor, "b c h w"], Tensor]:
-        """Return the batch as it is: none of the ops mixes images."""
-        return images, labels
+        """Return images and labels blended across the batch; as they are without a mixing op."""
+        if self._sampler.mixing is None:
+            return images, labels
+        return mix_batch(self._sampler.mixing, images, labels, draw, num_classes=self._num_classes)
 
-    def _copy(self, rows: Int64[Tensor, " b"], draw: Draw) -> UInt8[Tensor, "b h w c"]:
-        if self._moves == 0:
-            return self._pixels.index_select(0, rows)
-        _, height, width, channels = self._pixels.shape
-        frame = Frame(channels, height, width, (0.0,) * channels)
-        at = identity_coordinates(len(rows), frame, rows.device)
-        for op, params in reversed(list(zip(self._ops[: self._moves], draw.params, strict=False))):
-            assert isinstance(op, Rearrangement)
-            at = op.trace(at, params, frame)
-        index = pixel_index(at, width) + rows[:, None, None] * (height * width)
-        copied = self._pixels.view(-1, channels).index_select(0, index.flatten())
-        copied = copied.view(len(rows), height, width, channels)
-        if at.weight.shape[1:] != (1, 1):
-            copied *= at.weight.to(torch.uint8)[..., None]
-        return copied
+
+def mix_batch(
+    mixing: MixingOp,
+    images: Float[Tensor, "b c h w"],
+    labels: Tensor,
+    draw: Draw,
+    *,
+    num_classes: int,
+) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b k"]]:
+    """Return the batch mixed, with one weight a class for labels.
+
+    Raises:
+        UsageError: the batch holds one image, which cannot be mixed with another.
+    """
+    if len(images) < 2:
+        raise UsageError(f"{mixing.name}: a batch of {len(images)} has no other image to mix with; use at least 2")
+    soft = labels if labels.ndim == 2 else functional.one_hot(labels, num_classes)
+    return mixing.mix(images, soft.float(), draw.params[-1])
 
 
 def build_transform(
@@ -115,8 +121,8 @@ def build_transform(
     seed: int,
     dtype: torch.dtype = torch.float32,
     channels_last: bool = True,
-    backend: str = "auto",
-) -> Any:
+    backend: Backend = "auto",
+) -> ResidentTransform:
     """Build the transform of a resident set of images.
 
     Args:
@@ -128,24 +134,30 @@ def build_transform(
         seed: the run's seed.
         dtype: number format of the batches.
         channels_last: memory layout of the batches.
-        backend: ``auto`` or ``torch``.
+        backend: ``auto``, ``torch`` or ``numba``.
 
     Raises:
-        UsageError: an op cannot be applied to images of this size.
+        UsageError: an op cannot be applied to images of this size, or the backend cannot run here.
     """
     _, channels, height, width = images.shape
     frame = Frame(channels, height, width, tuple(mean))
-    built = [config.build() for config in ops]
-    for op in built:
-        op.check(frame)
+    sampler = build_sampler(ops, seed=seed, frame=frame)
     normalizer = Normalizer(
         mean, std, width=width, dtype=dtype, channels_last=channels_last, device=images.device
     )
-    return TorchTransform(built, images, normalizer=normalizer, sampler=Sampler(built, seed=seed, frame=frame))
+    renderer = TorchRenderer(TorchRunner(sampler.program, frame), normalizer)
+    return ResidentTransform(images, sampler=sampler, renderer=renderer, num_classes=num_classes)
 
 
-def _count_leading_moves(ops: Sequence[Op]) -> int:
-    count = 0
-    while count < len(ops) and isinstance(ops[count], Rearrangement):
-        count += 1
-    return count
+def build_sampler(ops: Sequence[OpConfig], *, seed: int, frame: Frame) -> Sampler:
+    """Build the ops and what draws for them.
+
+    Raises:
+        UsageError: an op cannot be applied to images of this frame.
+    """
+    built = [config.build() for config in ops]
+    mixing = built.pop() if built and isinstance(built[-1], MixingOp) else None
+    for op in built:
+        assert isinstance(op, Op)
+        op.check(frame)
+    return Sampler(built, mixing, seed=seed, frame=frame)

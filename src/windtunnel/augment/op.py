@@ -1,13 +1,14 @@
-"""What an augmentation op is: parameters drawn first, as plain tensors, then a pure function of images."""
+"""What an augmentation op is: parameters drawn first, as plain tensors, then instructions for a backend."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from windtunnel.augment.instruction import Slot, Step
 from windtunnel.core.rng import derive_seed, uniforms
 from windtunnel.errors import UsageError
 
@@ -63,11 +64,15 @@ class Op(ABC):
 
     @abstractmethod
     def sample(self, stream: Stream, ids: Int64[Tensor, " n"], frame: Frame) -> Params:
-        """Draw the parameters of ``ids``: a pure function of (stream, id)."""
+        """Draw the parameters of ``ids``: a pure function of (stream, id), the same bits on every device."""
 
     @abstractmethod
-    def apply(self, images: Float[Tensor, "b c h w"], params: Params) -> Float[Tensor, "b c h w"]:
-        """Return ``images``, in 0..1 and before normalisation, changed as ``params`` say."""
+    def slots(self, frame: Frame) -> tuple[Slot, ...]:
+        """Return the lines of program that the op needs."""
+
+    @abstractmethod
+    def encode(self, params: Params, frame: Frame) -> tuple[Step, ...]:
+        """Return what each image does in each of the slots."""
 
     def check(self, frame: Frame) -> None:
         """Raise UsageError when images of ``frame`` cannot be augmented like this."""
@@ -75,54 +80,26 @@ class Op(ABC):
             raise UsageError(f"{self.name}: images have {frame.channels} channels; 1 or 3 can be augmented")
 
 
-class Coordinates(NamedTuple):
-    """Where each pixel comes from, in pixel indices; the axes broadcast, so a shift stays two thin tensors.
-
-    Args:
-        x: column of the source.
-        y: row of the source.
-        weight: what the source counts, 0 outside the image.
-    """
-
-    x: Float[Tensor, "b _ w"]
-    y: Float[Tensor, "b h _"]
-    weight: Float[Tensor, "b _ _"]
-
-
-class Rearrangement(Op):
-    """An op that only moves whole pixels: every pixel is a copy of another one, or black."""
-
-    @abstractmethod
-    def trace(self, at: Coordinates, params: Params, frame: Frame) -> Coordinates:
-        """Return where the pixels ``at`` of the op's output lie in its input."""
-
-    def apply(self, images: Float[Tensor, "b c h w"], params: Params) -> Float[Tensor, "b c h w"]:
-        """Return the images with their pixels moved."""
-        batch, channels, height, width = images.shape
-        frame = Frame(channels, height, width, (0.0,) * channels)
-        at = self.trace(identity_coordinates(batch, frame, images.device), params, frame)
-        index = pixel_index(at, width).flatten(1)
-        moved = images.flatten(2).gather(2, index[:, None].expand(-1, channels, -1))
-        return moved.view(images.shape) * at.weight[:, None]
-
-
-def identity_coordinates(batch: int, frame: Frame, device: torch.device) -> Coordinates:
-    """Return the coordinates at which every pixel is itself."""
-    x = torch.arange(frame.width, device=device, dtype=torch.float32).view(1, 1, -1).expand(batch, 1, -1)
-    y = torch.arange(frame.height, device=device, dtype=torch.float32).view(1, -1, 1).expand(batch, -1, 1)
-    return Coordinates(x, y, torch.ones(batch, 1, 1, device=device))
-
-
-def pixel_index(at: Coordinates, width: int) -> Int64[Tensor, "b h w"]:
-    """Return the index of each source pixel in its flattened image; pixels outside it become one inside."""
-    return at.y.long() * width + at.x.long()
-
-
-def per_image(values: Tensor) -> Tensor:
-    """Shape one value an image so that it broadcasts over (b, h, w)."""
-    return values.view(-1, 1, 1)
-
-
 def gate(values: Float[Tensor, " n"], p: float) -> Bool[Tensor, " n"]:
     """Return which images an op of probability ``p`` touches."""
     return values < p
+
+
+def between(bounds: Sequence[float], values: Float[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
+    """Spread numbers in [0, 1) over ``bounds``, in double precision."""
+    low, high = bounds
+    return values.double() * (high - low) + low
+
+
+def fill_values(fill: float | tuple[float, ...], frame: Frame) -> tuple[float, ...]:
+    """Return one value a channel."""
+    values = fill if isinstance(fill, tuple) else (fill,)
+    return values * frame.channels if len(values) == 1 else values
+
+
+def check_fill(name: str, fill: float | tuple[float, ...] | None, frame: Frame) -> None:
+    """Raise UsageError when ``fill`` has neither one value nor one for each channel."""
+    if isinstance(fill, tuple) and len(fill) not in (1, frame.channels):
+        raise UsageError(
+            f"{name}: fill has {len(fill)} values for images of {frame.channels} channel(s); give one value"
+        )

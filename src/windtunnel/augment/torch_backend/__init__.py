@@ -1,0 +1,1 @@
+"""Runs augmentation programs in plain torch, on any device, without waiting for it."""
