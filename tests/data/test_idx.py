@@ -13,7 +13,10 @@ from windtunnel.errors import DataError
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
 
-@given(array=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=5)), zipped=st.booleans())
+SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=5)
+
+
+@given(array=hnp.arrays(np.uint8, SHAPES), zipped=st.booleans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_reads_back_what_was_written(tmp_path, sets, array, zipped):
     data = sets.idx_bytes(array)

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -39,8 +40,7 @@ def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | 
     Raises:
         DataError: damaged, too large, of another mode, with transparency or of several frames.
     """
-    with reading(name, "an image"), Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-        _check_image(image, name)
+    with _opened(encoded, name) as image:
         pixels = _to_mode(image, name, mode)
         if size is not None and pixels.size != (size[1], size[0]):
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BICUBIC)
@@ -50,7 +50,7 @@ def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | 
 
 def detect_mode(encoded: bytes, name: str) -> Mode:
     """Return ``L`` for an image stored in grey and ``RGB`` for any other."""
-    with reading(name, "an image"), Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+    with _opened(encoded, name) as image:
         return "L" if image.mode in ("L", "1") else "RGB"
 
 
@@ -91,7 +91,19 @@ def _decode_rows(
         out[row] = pixels
 
 
-def _check_image(image: Image.Image, name: str) -> None:
+@contextmanager
+def _opened(encoded: bytes, name: str) -> Iterator[Image.Image]:
+    """Yield the image with its header read and checked; pixels are decoded when they are asked for."""
+    with reading(name, "an image"):
+        try:
+            with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+                _check_header(image, name)
+                yield image
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise DataError(f"{name}: {error}") from error
+
+
+def _check_header(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > _MAX_PIXELS:
         raise DataError(f"{name}: {width}x{height} pixels is more than this reader decodes ({_MAX_PIXELS})")
