@@ -36,8 +36,9 @@ def time_first_step():
     with tempfile.TemporaryDirectory() as folder:
         start = time.time()
         subprocess.run([*COMMAND, *ONE_STEP, "--runs-dir", folder], check=True, capture_output=True)
-        (events,) = Path(folder).rglob("events.jsonl")
-        return next(event["time"] for event in map(json.loads, events.open()) if event["event"] == "epoch") - start
+        (log,) = Path(folder).rglob("events.jsonl")
+        events = map(json.loads, log.read_text().splitlines())
+        return next(event["time"] for event in events if event["event"] == "epoch") - start
 
 
 def measure(repeats):

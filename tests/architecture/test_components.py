@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from typing import get_args
 
 import pytest
 
@@ -18,35 +19,53 @@ def _subclasses(cls):
 def _components():
     for module in pkgutil.walk_packages(windtunnel.config.__path__, "windtunnel.config."):
         importlib.import_module(module.name)
-    found = [cls for cls in _subclasses(Component) if cls.__module__.startswith("windtunnel.") and cls.target]
+    found = [cls for cls in _subclasses(Component) if cls.__module__.startswith("windtunnel.") and _is_named(cls)]
     return sorted(found, key=lambda cls: (cls.__module__, cls.__name__))
 
 
+def _is_named(cls):
+    """Say whether ``cls`` can be picked by name, and is no base of others."""
+    return bool(get_args(cls.model_fields["name"].annotation))
+
+
 COMPONENTS = _components()
+WITH_TARGET = [cls for cls in COMPONENTS if cls.target]
 
 
-def _keywords(target):
-    parameters = inspect.signature(target).parameters.values()
-    return {parameter.name: parameter for parameter in parameters}
+def _name(cls):
+    return f"{cls.__module__}.{cls.__name__}"
+
+
+def _parameters(cls):
+    return inspect.signature(import_object(cls.target)).parameters
 
 
 def test_components_are_found():
     assert {"sgd", "airbench", "digits", "random_crop", "cosine"} <= {component_name(cls) for cls in COMPONENTS}
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
-def test_the_target_takes_every_field_by_keyword_with_no_other_default_than_the_config(cls):
-    parameters = _keywords(import_object(cls.target))
+@pytest.mark.parametrize("cls", WITH_TARGET, ids=_name)
+def test_the_target_takes_every_field_by_keyword(cls):
+    parameters = _parameters(cls)
     fields = set(cls.model_fields) - {"name"}
     assert fields <= set(parameters)
-    assert not [parameter for parameter in parameters.values() if parameter.kind is parameter.VAR_KEYWORD]
-    defaults = {name: parameters[name].default for name in fields}
-    assert {name: value for name, value in defaults.items() if value is not inspect.Parameter.empty} == {
-        name: cls.model_fields[name].default for name, value in defaults.items() if value is not inspect.Parameter.empty
-    }
+    assert not [each for each in parameters.values() if each.kind is each.VAR_KEYWORD]
     assert [name for name in fields if parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY] == []
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+@pytest.mark.parametrize("cls", [cls for cls in WITH_TARGET if cls.target.startswith("windtunnel.")], ids=_name)
+def test_the_target_has_no_other_default_than_the_config(cls):
+    parameters = _parameters(cls)
+    for name in set(cls.model_fields) - {"name"}:
+        default = parameters[name].default
+        assert default is inspect.Parameter.empty or default == cls.model_fields[name].default
+
+
+@pytest.mark.parametrize("cls", [cls for cls in COMPONENTS if not cls.target], ids=_name)
+def test_a_component_without_a_target_builds_itself(cls):
+    assert cls.build is not Component.build
+
+
+@pytest.mark.parametrize("cls", COMPONENTS, ids=_name)
 def test_every_field_is_described(cls):
     assert [name for name, field in cls.model_fields.items() if name != "name" and not field.description] == []

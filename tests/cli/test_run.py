@@ -81,7 +81,7 @@ def test_predict_writes_a_row_an_image(cli, trained, tmp_path):
         Image.fromarray(np.full((8, 8), 90, dtype=np.uint8)).save(tmp_path / "images" / f"{name}.png")
     shown = cli("predict", "last", "--images", "images", "--out", "predictions.csv")
     assert (shown.code, shown.out) == (0, "2 predictions in predictions.csv\n")
-    rows = list(csv.DictReader((tmp_path / "predictions.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text().splitlines()))
     assert [Path(row["file"]).name for row in rows] == ["a.png", "b.png"]
     assert rows[0]["label"] == rows[1]["label"]
 

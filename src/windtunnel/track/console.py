@@ -1,5 +1,6 @@
 """Progress for people: a bar on a terminal, one line an epoch anywhere else."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -117,6 +118,6 @@ def describe_epoch(report: EpochReport, epochs: float) -> str:
     if report.val_accuracy is not None and report.val_loss is not None:
         validation = f", validation loss {report.val_loss:.4f}, accuracy {report.val_accuracy:.1%}"
     return (
-        f"epoch {report.epoch}/{epochs:g}: loss {report.train_loss:.4f}, accuracy {report.train_accuracy:.1%}"
+        f"epoch {report.epoch}/{math.ceil(epochs)}: loss {report.train_loss:.4f}, accuracy {report.train_accuracy:.1%}"
         f"{validation}, {report.images_per_second:,.0f} images/s"
     )
