@@ -14,6 +14,7 @@ from windtunnel.cli.options import AsJson
 from windtunnel.cli.tables import print_table
 from windtunnel.errors import DataError, UsageError
 
+
 def list_sets(as_json: AsJson = False) -> None:
     """List the named data sets and where each was found.
 

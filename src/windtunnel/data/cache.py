@@ -10,12 +10,10 @@ A set is built under a lock in a folder of its own and renamed into place, so a 
 taken for a set, and two processes that want the same set decode it once.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +24,7 @@ import torch
 
 from windtunnel.core.files import write_text
 from windtunnel.core.types import ImageBytes
+from windtunnel.data.locks import locked
 from windtunnel.data.paths import cache_root
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.errors import DataError
@@ -203,11 +202,3 @@ def _spec_from_json(fields: dict[str, Any]) -> DatasetSpec:
         mean=tuple(fields["mean"]) if fields["mean"] else None,
         std=tuple(fields["std"]) if fields["std"] else None,
     )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` between processes; waits for whoever holds it."""
-    with path.open("w", encoding="ascii") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

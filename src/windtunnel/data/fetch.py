@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from windtunnel.data.cache import locked
+from windtunnel.data.locks import locked
 from windtunnel.data.mirrors import Form, RemoteFile
 from windtunnel.data.paths import is_offline
 from windtunnel.errors import DataError
