@@ -71,7 +71,7 @@ def test_residual_adds_the_pooled_input_before_the_last_activation() -> None:
     group = build("airbench94_residual").groups[0].eval()
     images = torch.randn(2, 24, 31, 31)
     path = group.norm2(group.conv2(F.gelu(group.norm1(F.max_pool2d(group.conv1(images), 2)))))
-    side = F.conv2d(F.max_pool2d(images, 2), group.downsample.weight)
+    side = F.conv2d(F.max_pool2d(images, 2), group.downsample[1].weight)
     torch.testing.assert_close(group(images), F.gelu(path + side))
 
 

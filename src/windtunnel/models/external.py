@@ -54,7 +54,7 @@ def build_timm(
 def _import_timm() -> Any:
     try:
         return import_module("timm")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the latter from a torchvision built for another torch
         raise ModelError(
-            f"timm cannot be imported ({error}); install it with: pip install 'windtunnel[timm]'"
+            f"timm cannot be imported ({error}); pip install 'windtunnel[timm]', with a torchvision that fits torch"
         ) from error

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from windtunnel.errors import ModelError
 from windtunnel.models.weights import load_weights, read_weights
@@ -50,20 +51,39 @@ RESNET18 = HubFile(
 )
 
 
-def load_resnet18(network: Resnet18, *, path: str | None) -> None:
-    """Load ImageNet weights into a resnet18; the classifier is kept new unless it has as many classes.
+def build_resnet18(
+    *,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+    stem: Literal["imagenet", "cifar"],
+    upsample: int | None,
+    pretrained: bool,
+    weights: str | None,
+) -> Resnet18:
+    """Return a resnet18, its weights loaded where asked for; ``load_report`` of it says what was.
 
     Args:
-        network: receives the weights, and the report of it as its ``load_report``.
-        path: a safetensors file; ``None`` takes the public one.
+        num_classes: outputs.
+        in_channels: channels of the images.
+        image_size: height and width, pixels.
+        stem: see :class:`Resnet18`.
+        upsample: see :class:`Resnet18`.
+        pretrained: load the public ImageNet weights, fetched first when they are not here.
+        weights: a safetensors file to load instead.
 
     Raises:
         ModelError: the file cannot be had, is no safetensors file or belongs to another network.
 
     """
-    file = Path(path).expanduser() if path is not None else fetch(RESNET18, environment=os.environ)
-    tensors = read_weights(file)
-    network.load_report = load_weights(network, tensors, source=str(file), head="fc", stem="conv1")
+    network = Resnet18(
+        num_classes=num_classes, in_channels=in_channels, image_size=image_size, stem=stem, upsample=upsample
+    )
+    if pretrained or weights is not None:
+        file = Path(weights).expanduser() if weights else fetch(RESNET18, environment=os.environ)
+        tensors = read_weights(file)
+        network.load_report = load_weights(network, tensors, source=str(file), head="fc", stem="conv1")
+    return network
 
 
 def fetch(file: HubFile, *, environment: Mapping[str, str]) -> Path:

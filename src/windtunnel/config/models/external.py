@@ -7,7 +7,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -36,7 +36,6 @@ class OwnModule(Component):
 class Timm(Component):
     """A network of timm's, by its name there."""
 
-    target: ClassVar[str] = "windtunnel.models.external:build_timm"
     name: Annotated[str, Field(pattern=r"^timm/.+$")]
     """``timm/`` and timm's name, e.g. ``timm/resnet18.a1_in1k``."""
     pretrained: Flag = False
@@ -46,7 +45,7 @@ class Timm(Component):
 
     def build(self, **context: Any) -> Any:
         """Create the network through timm."""
-        return import_object(self.target)(
+        return import_object("windtunnel.models.external:build_timm")(
             architecture=self.name.removeprefix("timm/"),
             pretrained=self.pretrained,
             options=self.options,

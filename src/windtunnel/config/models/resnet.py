@@ -7,13 +7,12 @@ from pydantic import model_validator
 
 from windtunnel.config.base import Component, Count, Flag, OpenFraction, Text
 from windtunnel.config.models.activation import ActivationName
-from windtunnel.registry import import_object
 
 
 class Resnet18(Component):
     """ResNet-18 with torchvision's state-dict keys (S2)."""
 
-    target: ClassVar[str] = "windtunnel.models.zoo.resnet:Resnet18"
+    target: ClassVar[str] = "windtunnel.models.pretrained:build_resnet18"
     name: Literal["resnet18"] = "resnet18"
     stem: Literal["imagenet", "cifar"] = "imagenet"
     """7x7 convolution of stride 2 and a max pool, or a 3x3 convolution."""
@@ -29,14 +28,6 @@ class Resnet18(Component):
         if self.pretrained and self.weights is not None:
             raise ValueError("pretrained and weights are two origins of the weights; give one")
         return self
-
-    def build(self, **context: Any) -> Any:
-        """Build the network and load its weights, if any are asked for."""
-        network = import_object(self.target)(stem=self.stem, upsample=self.upsample, **context)
-        if self.pretrained or self.weights is not None:
-            load = import_object("windtunnel.models.pretrained:load_resnet18")
-            load(network, path=self.weights)
-        return network
 
 
 class PreactResnet(Component):

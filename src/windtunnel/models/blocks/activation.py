@@ -18,19 +18,19 @@ _FACTORIES: Mapping[str, Callable[[bool], nn.Module]] = {
 }
 
 
-def build_activation(name: str, *, inplace: bool = False) -> nn.Module:
+def build_activation(activation: str, *, inplace: bool = False) -> nn.Module:
     """Return a new activation.
 
     Args:
-        name: ``relu``, ``leaky_relu`` (slope 0.01), ``gelu``, ``silu``, ``tanh`` or ``identity``.
+        activation: ``relu``, ``leaky_relu`` (slope 0.01), ``gelu``, ``silu``, ``tanh`` or ``identity``.
         inplace: overwrite the input where the activation's backward allows it; only right when nobody else
             needs the input, such as behind a norm layer.
 
     Raises:
         ModelError: the name is unknown.
     """
-    if name not in _FACTORIES:
-        near = suggest(name, _FACTORIES)
+    if activation not in _FACTORIES:
+        near = suggest(activation, _FACTORIES)
         hint = f"; did you mean {near!r}?" if near else ""
-        raise ModelError(f"there is no activation {name!r}{hint} known: {', '.join(_FACTORIES)}")
-    return _FACTORIES[name](inplace)
+        raise ModelError(f"there is no activation {activation!r}{hint} known: {', '.join(_FACTORIES)}")
+    return _FACTORIES[activation](inplace)

@@ -1,7 +1,7 @@
 """Blocks made of blocks: a chain, a highway around a chain, parallel branches. Source: S0 sections 2.4, 2.5."""
 
 from collections.abc import Iterable
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,8 @@ class Highway(nn.Module):
     Args:
         blocks: together they keep the shape.
     """
+
+    skip: ClassVar[str] = "add"
 
     def __init__(self, blocks: Iterable[nn.Module]) -> None:
         super().__init__()

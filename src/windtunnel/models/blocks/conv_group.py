@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from windtunnel.models.blocks.activation import build_activation
+from windtunnel.models.blocks.conv import conv1x1
 
 
 class BiasNorm(nn.BatchNorm2d):
@@ -77,7 +78,9 @@ class ConvGroup(nn.Module):
         self.norm2 = BiasNorm(out_channels, momentum=norm_momentum)
         self.conv3 = DiracConv(out_channels, out_channels) if depth == 3 else None
         self.norm3 = BiasNorm(out_channels, momentum=norm_momentum) if depth == 3 else None
-        self.downsample = nn.Conv2d(in_channels, out_channels, 1, bias=False) if residual else None
+        self.downsample = nn.Sequential(nn.MaxPool2d(2), conv1x1(in_channels, out_channels)) if residual else None
+        self.skip = "add_then_activate" if residual else None
+        self.note = "first activation added before the last" if depth == 3 else ""
         self.activation = build_activation(activation, inplace=True)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
@@ -87,5 +90,5 @@ class ConvGroup(nn.Module):
         if self.conv3 is not None and self.norm3 is not None:
             out = self.norm3(self.conv3(self.activation(out))) + first
         if self.downsample is not None:
-            out = out + self.downsample(self.pool(images))
+            out = out + self.downsample(images)
         return cast(Tensor, self.activation(out))

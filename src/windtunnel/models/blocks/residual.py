@@ -4,7 +4,7 @@ Sources: S0 section 2 (residual, bottleneck, double-encode bottleneck: the input
 activation); He et al. 2015, arXiv 1512.03385 (basic block); He et al. 2016, arXiv 1603.05027 (pre-activation).
 """
 
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -22,6 +22,8 @@ class Residual(nn.Module):
         in_channels: channels of input and output.
         activation: name for :func:`build_activation`.
     """
+
+    skip: ClassVar[str] = "add"
 
     def __init__(self, *, in_channels: int, activation: str) -> None:
         super().__init__()
@@ -45,6 +47,8 @@ class Bottleneck(nn.Module):
     Raises:
         ModelError: N does not divide c.
     """
+
+    skip: ClassVar[str] = "add"
 
     def __init__(self, *, in_channels: int, reduction: int, activation: str) -> None:
         super().__init__()
@@ -72,6 +76,8 @@ class DoubleEncode(nn.Module):
         ModelError: N M does not divide c.
     """
 
+    skip: ClassVar[str] = "add"
+
     def __init__(self, *, in_channels: int, first: int, second: int, activation: str) -> None:
         super().__init__()
         inner = _divide(in_channels, first * second, f"double_encode: {first} x {second} = {first * second}")
@@ -95,6 +101,8 @@ class BasicBlock(nn.Module):
         shortcut: what carries the input where the shape changes: ``project`` (1x1 convolution with norm) or
             ``pad`` (every ``stride``-th pixel, zeros for the new channels; no parameters).
     """
+
+    skip: ClassVar[str] = "add_then_activate"
 
     def __init__(
         self,
@@ -155,6 +163,8 @@ class PreActResidual(nn.Module):
         activation: name for :func:`build_activation`.
         dropout: dropped share between the convolutions (wide ResNet).
     """
+
+    skip: ClassVar[str] = "add"
 
     def __init__(self, *, in_channels: int, out_channels: int, stride: int, activation: str, dropout: float) -> None:
         super().__init__()

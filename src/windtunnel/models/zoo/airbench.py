@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from windtunnel.errors import ModelError
 from windtunnel.models.blocks.activation import build_activation
 from windtunnel.models.blocks.conv_group import ConvGroup
+from windtunnel.models.blocks.heads import GlobalPool
 from windtunnel.models.blocks.whiten import WhiteningStem
 
 _MIN_SIZE = 9  # a stem that costs a pixel, then three halvings
@@ -69,15 +70,14 @@ class Airbench(nn.Module):
                 for source, width in zip(sources, widths, strict=True)
             )
         )
+        self.pool = GlobalPool("max")
         self.head = nn.Linear(widths[-1], num_classes, bias=False)
         self.logit_scale = logit_scale
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Return the scaled logits."""
         features = self.groups(self.activation(self.whiten(images)))
-        # not amax: its backward gave NaN under torch.compile 2.4
-        pooled = features.flatten(2).max(2).values
-        return cast(Tensor, self.head(pooled)) * self.logit_scale
+        return cast(Tensor, self.head(self.pool(features))) * self.logit_scale
 
     def initialise_from(self, images: Float[Tensor, "n c h w"]) -> None:
         """Set the whitening filters from normalised training images."""

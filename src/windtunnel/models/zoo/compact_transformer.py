@@ -8,7 +8,7 @@ parameters are the same.
 
 import itertools
 import math
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +51,29 @@ class SelfAttention(nn.Module):
         return cast(Tensor, self.out(gathered.transpose(1, 2).reshape(batch, count, dim)))
 
 
-class EncoderLayer(nn.Module):
+class PreNormPath(nn.Module):
+    """A norm and a path behind it; the input is added.
+
+    Args:
+        dim: width of the tokens.
+        path: keeps the shape.
+        drop_path: probability of dropping the path.
+    """
+
+    skip: ClassVar[str] = "add"
+
+    def __init__(self, *, dim: int, path: nn.Module, drop_path: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.path = path
+        self.drop_path = StochasticDepth(drop_path) if drop_path > 0 else nn.Identity()
+
+    def forward(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        """Return tokens + path(norm(tokens))."""
+        return tokens + cast(Tensor, self.drop_path(self.path(self.norm(tokens))))
+
+
+class EncoderLayer(nn.Sequential):
     """Attention and a two-layer MLP, each behind a norm and added to its input.
 
     Args:
@@ -63,20 +85,18 @@ class EncoderLayer(nn.Module):
     """
 
     def __init__(self, *, dim: int, heads: int, mlp_ratio: float, dropout: float, drop_path: float) -> None:
-        super().__init__()
         hidden = int(dim * mlp_ratio)
-        self.norm1 = nn.LayerNorm(dim)
-        self.attention = SelfAttention(dim=dim, heads=heads)
-        self.norm2 = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(
-            nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim), nn.Dropout(dropout)
+        mlp = nn.Sequential(
+            nn.Linear(dim, hidden),
+            nn.GELU(),
+            _dropout(dropout),
+            nn.Linear(hidden, dim),
+            _dropout(dropout),
         )
-        self.drop_path = StochasticDepth(drop_path)
-
-    def forward(self, tokens: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
-        """Return the tokens with both paths added."""
-        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
-        return tokens + cast(Tensor, self.drop_path(self.mlp(self.norm2(tokens))))
+        super().__init__(
+            PreNormPath(dim=dim, path=SelfAttention(dim=dim, heads=heads), drop_path=drop_path),
+            PreNormPath(dim=dim, path=mlp, drop_path=drop_path),
+        )
 
 
 class SequencePool(nn.Module):
@@ -146,7 +166,7 @@ class CompactTransformer(nn.Module):
         tokens = math.prod(infer_shape(self.tokenizer, (in_channels, *image_size))[1:])
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool == "class_token" else None
         self.positions = nn.Parameter(torch.zeros(1, tokens + (pool == "class_token"), dim))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = _dropout(dropout)
         self.layers = nn.Sequential(
             *(
                 EncoderLayer(dim=dim, heads=heads, mlp_ratio=mlp_ratio, dropout=dropout, drop_path=rate)
@@ -176,6 +196,10 @@ class CompactTransformer(nn.Module):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
+
+
+def _dropout(p: float) -> nn.Module:
+    return nn.Dropout(p) if p > 0 else nn.Identity()
 
 
 def _conv_tokenizer(in_channels: int, dim: int, *, convolutions: int) -> nn.Sequential:

@@ -5,7 +5,7 @@ parameters with its 4x4 patches and 1,000 classes. Deliberate deviation: patches
 leave a 2x2 map and not a single pixel.
 """
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -43,6 +43,8 @@ class ConvNextBlock(nn.Module):
         drop_path: probability of dropping the path.
     """
 
+    skip: ClassVar[str] = "add"
+
     def __init__(self, *, channels: int, drop_path: float) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
@@ -51,7 +53,7 @@ class ConvNextBlock(nn.Module):
         self.activation = nn.GELU()
         self.narrow = nn.Linear(4 * channels, channels)
         self.scale = nn.Parameter(torch.full((channels,), _LAYER_SCALE))
-        self.drop_path = StochasticDepth(drop_path)
+        self.drop_path = StochasticDepth(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Return path(images) + images."""

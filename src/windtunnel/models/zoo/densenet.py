@@ -4,7 +4,7 @@ Source: Huang et al. 2016 (arXiv 1608.06993) section 3. With 10 classes: 769,162
 growth 12 (the paper's 0.8 M), 176,122 at depth 40.
 """
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,8 @@ class DenseLayer(nn.Module):
         in_channels: channels of the input.
         growth: channels added.
     """
+
+    skip: ClassVar[str] = "append"
 
     def __init__(self, *, in_channels: int, growth: int) -> None:
         super().__init__()

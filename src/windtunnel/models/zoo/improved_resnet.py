@@ -3,7 +3,7 @@
 Source: S3 (its figure 1 and the count, which three bottlenecks a stage meet exactly).
 """
 
-from typing import cast
+from typing import ClassVar, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,6 +26,8 @@ class WideningBottleneck(nn.Module):
         stride: of the 3x3 convolution and of the projection, pixels.
         activation: name for :func:`build_activation`.
     """
+
+    skip: ClassVar[str] = "add_then_activate"
 
     def __init__(self, *, in_channels: int, width: int, stride: int, activation: str) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ upsampling layer. With ``stem: cifar`` the first convolution is 3x3 with stride 
 usual for 32 px. Count with the ImageNet stem and 1,000 classes: 11,689,512, torchvision's.
 """
 
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -28,6 +28,8 @@ class TorchvisionBasicBlock(nn.Module):
         out_channels: channels of the output.
         stride: of the first convolution and of the projection, pixels.
     """
+
+    skip: ClassVar[str] = "add_then_activate"
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ Source: Xie et al. 2016 (arXiv 1611.05431) section 5.3. With 10 classes: 34,426,
 68,155,210 at 16x64d (the paper's 34.4 M and 68.1 M); 4,775,754 at 32x4d.
 """
 
-from typing import cast
+from typing import ClassVar, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ class GroupedBottleneck(nn.Module):
         width: channels of the 3x3 convolution, all groups together.
         groups: its groups.
     """
+
+    skip: ClassVar[str] = "add_then_activate"
 
     def __init__(self, *, in_channels: int, out_channels: int, stride: int, width: int, groups: int) -> None:
         super().__init__()
