@@ -47,7 +47,7 @@ def test_a_terminal_gets_a_bar_that_ends_full():
     _play(build_console_tracker(console))
     drawn = console.file.getvalue()
     assert "4/4 steps" in drawn
-    assert "validation loss 1.7500" in drawn
+    assert "epoch 2/2 accuracy 50.0%, val 37.5%" in drawn
     assert "[bold]saved[/bold]" in drawn
 
 

@@ -23,7 +23,8 @@ def print_outcome(result: RunResult, *, as_json: bool) -> None:
         return
     files = {"folder": "", "picture": "curves.png", "page": "report.html"}
     places = {label: str(result.folder / name) for label, name in files.items() if (result.folder / name).exists()}
-    print("\n".join(align({**describe_summary(result.summary), **places})))
+    goes_on = {"go on with": f"windtunnel resume {result.folder}"} if result.status == "interrupted" else {}
+    print("\n".join(align({**describe_summary(result.summary), **places, **goes_on})))
 
 
 def describe_summary(summary: Mapping[str, Any]) -> dict[str, str]:

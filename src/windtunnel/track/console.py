@@ -54,8 +54,7 @@ class BarTracker:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             TextColumn("{task.completed}/{task.total} steps"),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
@@ -82,7 +81,7 @@ class BarTracker:
 
     def epoch(self, report: EpochReport) -> None:
         """Show the epoch's figures beside the bar."""
-        figures = describe_epoch(report, self._epochs)
+        figures = describe_epoch_briefly(report, self._epochs)
         self._progress.update(self._task, completed=report.step, figures=figures, refresh=True)
 
     def message(self, text: str) -> None:
@@ -121,3 +120,13 @@ def describe_epoch(report: EpochReport, epochs: float) -> str:
         f"epoch {report.epoch}/{math.ceil(epochs)}: loss {report.train_loss:.4f}, accuracy {report.train_accuracy:.1%}"
         f"{validation}, {report.images_per_second:,.0f} images/s"
     )
+
+
+def describe_epoch_briefly(report: EpochReport, epochs: float) -> str:
+    """Return the accuracies of an epoch, short enough to stand beside a bar on a narrow terminal.
+
+    >>> print(describe_epoch_briefly(EpochReport(2, 8, 0.5, 0.75, 0.6, 0.71, 0.1, 1.0, 1500.0), 5.0))
+    epoch 2/5 accuracy 75.0%, val 71.0%
+    """
+    validation = "" if report.val_accuracy is None else f", val {report.val_accuracy:.1%}"
+    return f"epoch {report.epoch}/{math.ceil(epochs)} accuracy {report.train_accuracy:.1%}{validation}"
