@@ -1,5 +1,5 @@
+import errno
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -153,10 +153,20 @@ def test_a_cache_that_cannot_be_written_is_named(reader, tmp_path):
         load_cached(reader, tmp_path / "file")
 
 
-def test_a_set_that_does_not_fit_the_disk_is_refused_before_writing(reader, root, monkeypatch):
-    usage = shutil._ntuple_diskusage(100, 90, 10)
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="free some space"):
+def test_a_full_disk_is_said_so_and_leaves_nothing_behind(reader, root, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache.os, "posix_fallocate", refuse)
+    with pytest.raises(DataError, match=r"No space left on device; free some space"):
+        load_cached(reader, root)
+    assert [path for path in (root / "sets").rglob("*") if path.suffix != ".lock"] == []
+
+
+def test_a_source_file_that_cannot_be_read_is_named(reader, root, monkeypatch):
+    reader.path.unlink()
+    reader.path.mkdir()
+    with pytest.raises(DataError, match=r"source\.bin cannot be read as a data file"):
         load_cached(reader, root)
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,15 @@ def test_a_missing_and_an_empty_folder_are_refused(tmp_path):
         load(tmp_path / "missing")
     with pytest.raises(DataError, match="holds no class folders"):
         load(tmp_path)
+
+
+def test_two_folders_that_mean_one_split_are_refused(root):
+    (root / "valid").mkdir()
+    with pytest.raises(DataError, match="val and valid both mean validation"):
+        load(root)
+
+
+def test_splits_without_train_are_refused(root):
+    shutil.rmtree(root / "train")
+    with pytest.raises(DataError, match="holds test, val, but no train folder"):
+        load(root)

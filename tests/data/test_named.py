@@ -97,9 +97,16 @@ def test_images_of_another_size_are_another_set(tmp_path, sets):
         NamedSource("cifar10", path=str(tmp_path)).load()
 
 
+def test_a_missing_part_is_named(tmp_path, sets):
+    sets.write_parquet(tmp_path / "train.parquet", sets.make_images(3), [0, 1, 2])
+    with pytest.raises(DataError, match="holds no test part of cifar10"):
+        NamedSource("cifar10", path=str(tmp_path)).load()
+
+
 def test_class_names_of_another_set_are_refused(tmp_path, sets):
-    path = tmp_path / "train-00000-of-00001.parquet"
-    sets.write_parquet(path, sets.make_images(3), [0, 1, 2], names=NAMED_SETS["cifar10"].spec.class_names)
+    for split in ("train", "test"):
+        names = NAMED_SETS["cifar10"].spec.class_names
+        sets.write_parquet(tmp_path / f"{split}.parquet", sets.make_images(3), [0, 1, 2], names=names)
     with pytest.raises(DataError, match="10 classes, but cifar100 has 100"):
         NamedSource("cifar100", path=str(tmp_path)).load()
 

@@ -75,7 +75,8 @@ def test_train_limit_is_balanced(npz):
 def test_statistics_are_those_given_else_public_else_measured(npz, tmp_path, sets):
     given = {"mean": (0.1, 0.2, 0.3), "std": (1.0, 2.0, 3.0)}
     assert open_data(npz([0, 1, 0], normalize=given)).std == (1.0, 2.0, 3.0)
-    sets.write_parquet(tmp_path / "c" / "train.parquet", sets.make_images(4), [0, 1, 2, 3])
+    for split in ("train", "test"):
+        sets.write_parquet(tmp_path / "c" / f"{split}.parquet", sets.make_images(4), [0, 1, 2, 3])
     public = open_data(DataConfig(source={"name": "cifar10", "path": str(tmp_path / "c")}, batch_size=2))
     assert public.mean == (0.4914, 0.4822, 0.4465)
     measured = open_data(npz([0, 1, 0]))

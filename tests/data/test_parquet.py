@@ -61,6 +61,29 @@ def test_shards_are_read_in_order(tmp_path, sets):
     assert load(tmp_path).splits["train"].labels.tolist() == [0, 0, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train-00000-of-00002"],
+        ["train-00001-of-00002"],
+        ["train-00000-of-00001", "train-00000-of-00001-0123456789abcdef"],
+        ["train", "train-00000-of-00001"],
+    ],
+)
+def test_missing_and_doubled_shards_are_refused(tmp_path, sets, names):
+    for name in names:
+        sets.write_parquet(tmp_path / f"{name}.parquet", sets.make_images(2, 4, 4), [0, 1])
+    with pytest.raises(DataError, match=r"train should be . shards numbered from 0"):
+        load(tmp_path)
+
+
+def test_two_spellings_of_one_split_are_refused(tmp_path, sets):
+    for name in ("train", "val", "validation"):
+        sets.write_parquet(tmp_path / f"{name}.parquet", sets.make_images(2, 4, 4), [0, 1])
+    with pytest.raises(DataError, match="val and validation both mean validation"):
+        load(tmp_path)
+
+
 def test_other_columns_are_picked_by_name(tmp_path, sets):
     sets.write_parquet(tmp_path / FILE, sets.make_images(2), [1, 0], column="picture", label_column="kind")
     with pytest.raises(DataError, match=r"no image column image or img; it has picture, kind.*image_column"):

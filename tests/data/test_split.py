@@ -82,9 +82,7 @@ def test_official_cuts_validation_out_of_train():
 
 
 def test_fractions_leave_the_official_test_part_unread():
-    splits = split_fractions(
-        dataset=make_dataset("train", "test"), train=0.8, validation=0.1, test=0.1, seed=0
-    )
+    splits = split_fractions(dataset=make_dataset("train", "test"), train=0.8, validation=0.1, test=0.1, seed=0)
     parts = (splits.train, splits.validation, splits.test)
     assert [part.split for part in parts] == ["train"] * 3
     assert [len(part.indices) for part in parts] == [48, 6, 6]

@@ -12,9 +12,12 @@ taken for a set, and two processes that want the same set decode it once.
 
 import hashlib
 import json
+import math
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +27,7 @@ import torch
 
 from windtunnel.core.files import write_text
 from windtunnel.core.types import ImageBytes
+from windtunnel.data.guard import reading
 from windtunnel.data.locks import locked
 from windtunnel.data.paths import cache_root
 from windtunnel.data.spec import DatasetSpec, RawDataset
@@ -95,7 +99,7 @@ def _content_digest(files: Sequence[Path], known: Path) -> str:
         return digest
     total = hashlib.sha256()
     for path in files:
-        with path.open("rb") as stream:
+        with reading(path, "a data file"), path.open("rb") as stream:
             total.update(path.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     known.mkdir(parents=True, exist_ok=True)
     write_text(record, total.hexdigest())
@@ -153,13 +157,7 @@ def _build_set(reader: Reader, folder: Path) -> RawDataset:
 
 
 def _write_set(reader: Reader, folder: Path) -> None:
-    def allocate(split: str, count: int, shape: tuple[int, int, int]) -> Pixels:
-        _check_space(folder, count * int(np.prod(shape)))
-        return np.lib.format.open_memmap(
-            folder / f"{split}.images.npy", mode="w+", dtype=np.uint8, shape=(count, *shape)
-        )
-
-    decoded = reader.decode(allocate)
+    decoded = reader.decode(partial(_allocate, folder))
     for split, labels in decoded.labels.items():
         np.save(folder / f"{split}.labels.npy", np.ascontiguousarray(labels, dtype=np.int64))
     meta = {
@@ -172,13 +170,20 @@ def _write_set(reader: Reader, folder: Path) -> None:
     write_text(folder / "meta.json", json.dumps(meta, indent=1))
 
 
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
+def _allocate(folder: Path, split: str, count: int, shape: tuple[int, int, int]) -> Pixels:
+    """Return a new memory-mapped array; the disk's space is taken now, since a page fault cannot say it is full."""
+    path = folder / f"{split}.images.npy"
+    needed = count * math.prod(shape)
+    try:
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *shape))
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
         raise DataError(
-            f"the decoded images need {needed / 2**30:.1f} GiB and {folder.parent} has {free / 2**30:.1f} GiB "
-            "free; free some space or set XDG_CACHE_HOME to a larger disk"
-        )
+            f"{folder.parent}: the decoded images of {split} take {needed / 2**20:.0f} MiB, which cannot be had: "
+            f"{error}; free some space or set XDG_CACHE_HOME to a larger disk"
+        ) from error
+    return array
 
 
 def _digest_arrays(folder: Path, splits: Sequence[str]) -> str:

@@ -75,9 +75,7 @@ def decode_into(out: Pixels, rows: Iterable[tuple[str, bytes]], mode: Mode, size
     return done
 
 
-def _decode_rows(
-    out: Pixels, rows: Sequence[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None
-) -> None:
+def _decode_rows(out: Pixels, rows: Sequence[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None) -> None:
     if len(rows) > len(out):
         raise DataError(f"{rows[-1][0]}: more images than the file declares")
     for row, (name, encoded) in enumerate(rows):

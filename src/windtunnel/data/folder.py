@@ -73,9 +73,7 @@ class _FolderReader:
 
 
 def _list_images(root: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
-    children = _folders(root)
-    found = {split: child for child in children if (split := split_of(child.name))}
-    parts = found if "train" in found else {"train": root}
+    parts = _find_parts(root)
     listed = {split: _list_classes(parts[split]) for split in SPLIT_NAMES if split in parts}
     known = listed["train"]
     if not known:
@@ -84,6 +82,23 @@ def _list_images(root: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
         if unknown := sorted(set(classes) - set(known)):
             raise DataError(f"{parts[split]}: class {unknown[0]!r} is not among the {len(known)} of train")
     return listed
+
+
+def _find_parts(root: Path) -> dict[str, Path]:
+    """Return the folder of each split; the root itself is train when its folders are classes."""
+    found: dict[str, Path] = {}
+    others = []
+    for child in _folders(root):
+        split = split_of(child.name)
+        if split is None:
+            others.append(child)
+        elif split in found:
+            raise DataError(f"{root}: {found[split].name} and {child.name} both mean {split}; keep one of them")
+        else:
+            found[split] = child
+    if found and not others and "train" not in found:
+        raise DataError(f"{root}: holds {', '.join(child.name for child in found.values())}, but no train folder")
+    return found if "train" in found else {"train": root}
 
 
 def _list_classes(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -35,10 +35,12 @@ class Form:
 def _form(folders: tuple[str, ...], *lines: str) -> Form:
     """Return the form of the files in ``lines`` ("sha256 size name"), each in every one of ``folders``."""
     listed = [line.split() for line in lines]
-    return Form(tuple(
-        RemoteFile(name, sha256, int(size), tuple(f"{folder}/{name}" for folder in folders))
-        for sha256, size, name in listed
-    ))
+    return Form(
+        tuple(
+            RemoteFile(name, sha256, int(size), tuple(f"{folder}/{name}" for folder in folders))
+            for sha256, size, name in listed
+        )
+    )
 
 
 _CIFAR10_HUB = (

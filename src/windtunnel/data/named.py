@@ -163,6 +163,10 @@ class _Checked:
             return allocate(split, count, shape)
 
         decoded = self.reader.decode(checked)
+        if missing := [split for split in self.known.counts if split not in decoded.labels]:
+            raise DataError(
+                f"{self.files()[0].parent}: holds no {missing[0]} part of {spec.name}; fetch or copy it again"
+            )
         names = decoded.spec.class_names
         numbered = names == tuple(str(index) for index in range(len(names)))
         if len(names) > len(spec.class_names) or (len(names) < len(spec.class_names) and not numbered):

@@ -141,9 +141,7 @@ def _statistics(
     if config.normalize is not None:
         given = len(config.normalize.mean)
         if given != spec.channels:
-            raise DataError(
-                f"data.normalize: has {given} channels and the images of {spec.name} have {spec.channels}"
-            )
+            raise DataError(f"data.normalize: has {given} channels and the images of {spec.name} have {spec.channels}")
         return config.normalize.mean, config.normalize.std
     if spec.mean is not None and spec.std is not None:
         return spec.mean, spec.std

@@ -24,7 +24,7 @@ IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "fine_label", "labels")
 
 # train.parquet, train-00000-of-00002.parquet, train-00000-of-00002-<hash>.parquet
-_SHARD = re.compile(r"^(?P<split>[A-Za-z]+)(?:-\d+-of-\d+(?:-[0-9a-f]+)?)?\.parquet$")
+_SHARD = re.compile(r"^(?P<split>[A-Za-z]+)(?:-(?P<index>\d+)-of-(?P<total>\d+)(?:-[0-9a-f]+)?)?\.parquet$")
 _BATCH_ROWS = 1024
 _MAX_ROW_GROUP_BYTES = 4 << 30
 
@@ -164,16 +164,34 @@ def find_shards(path: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _shards_in(folder: Path) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, list[Path]] = {}
+    named: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.parquet")):
-        if split := split_of(_split_part(path)):
-            found.setdefault(split, []).append(path)
-    if not found:
-        for child in sorted(folder.glob("*/")):
-            split, inside = split_of(child.name), sorted(child.glob("*.parquet"))
-            if split and inside:
-                found.setdefault(split, []).extend(inside)
-    return {split: tuple(found[split]) for split in SPLIT_NAMES if split in found}
+        named.setdefault(_split_part(path), []).append(path)
+    if not any(split_of(name) for name in named):
+        named = {child.name: sorted(child.glob("*.parquet")) for child in sorted(folder.glob("*/"))}
+    found: dict[str, tuple[Path, ...]] = {}
+    for split in SPLIT_NAMES:
+        spellings = [name for name, paths in named.items() if paths and split_of(name) == split]
+        if len(spellings) > 1:
+            raise DataError(f"{folder}: {' and '.join(spellings)} both mean {split}; keep one of them")
+        if spellings:
+            found[split] = tuple(named[spellings[0]])
+            _check_whole(found[split])
+    return found
+
+
+def _check_whole(shards: Sequence[Path]) -> None:
+    """Raise :class:`DataError` when the shards' own numbers say that some are missing or come twice."""
+    matches = [match for path in shards if (match := _SHARD.match(path.name)) and match["total"]]
+    if not matches:
+        return
+    total, there = int(matches[0]["total"]), [int(match["index"]) for match in matches]
+    if sorted(there) != list(range(total)) or len(matches) != len(shards):
+        names = ", ".join(path.name for path in shards[:4]) + (" ..." if len(shards) > 4 else "")
+        raise DataError(
+            f"{shards[0].parent}: {matches[0]['split']} should be {total} shards numbered from 0, and there are "
+            f"{names}; fetch or copy them again"
+        )
 
 
 def _split_part(path: Path) -> str:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from windtunnel.data.decode import SUFFIXES, decode_image
+from windtunnel.data.decode import SUFFIXES, Mode, decode_image
 from windtunnel.data.spec import DatasetSpec
 from windtunnel.errors import DataError
 
@@ -46,7 +46,7 @@ def read_images(path: Path, *, like: DatasetSpec) -> UnlabelledImages:
 
 
 def _read_files(files: list[Path], names: list[str], like: DatasetSpec) -> UnlabelledImages:
-    mode = "RGB" if like.channels == 3 else "L"
+    mode: Mode = "RGB" if like.channels == 3 else "L"
     rows = [decode_image(file.read_bytes(), str(file), mode, None) for file in files]
     for file, row in zip(files, rows, strict=True):
         _check_shape(row.shape, str(file), like)
@@ -60,7 +60,9 @@ def _read_npz(path: Path, like: DatasetSpec) -> UnlabelledImages:
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} holds no array 'images' that can be read: {error}") from error
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) == 0:
-        raise DataError(f"{path}: 'images' is {images.dtype} {images.shape}; it must be uint8 (n h w) or (n h w c), n > 0")
+        raise DataError(
+            f"{path}: 'images' is {images.dtype} {images.shape}; it must be uint8 (n h w) or (n h w c), n > 0"
+        )
     if images.ndim == 3:
         images = images[..., None]
     _check_shape(images.shape[1:], str(path), like)
