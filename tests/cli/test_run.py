@@ -1,7 +1,9 @@
 """The verbs that train and look at a trained run, on a run of seconds."""
 
 import csv
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,20 @@ import pytest
 import torch
 from PIL import Image
 
+from windtunnel.cli.main import main
+
 TINY = ("train.epochs=2", "data.train_limit=128", "model.widths=[8,8]", "model.hidden=8", "runtime.device=cpu")
 
 
-@pytest.fixture
-def trained(cli):
-    """The folder of a finished run under ./runs."""
-    shown = cli("train", "quickstart", *TINY, "--json", "--name", "tiny", "--seed", "3")
-    assert shown.code == 0, shown.err
-    return Path(json.loads(shown.out)["folder"])
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What a run of two epochs printed with --json, folder included."""
+    printed = io.StringIO()
+    words = ["train", "quickstart", *TINY, "--json", "--name", "tiny", "--seed", "3"]
+    with redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+        main([*words, "--runs-dir", str(tmp_path_factory.mktemp("runs"))])
+    assert ended.value.code == 0
+    return json.loads(printed.getvalue())
 
 
 def test_train_prints_where_everything_is_and_one_line_an_epoch(cli):
@@ -30,15 +37,19 @@ def test_train_prints_where_everything_is_and_one_line_an_epoch(cli):
 
 
 def test_train_json_is_the_summary_alone_and_records_the_options(trained):
-    summary = json.loads((trained / "summary.json").read_text())
-    assert summary["status"] == "finished"
-    assert summary["seed"] == 3
-    assert trained.name.split("-")[2] == "tiny"
-    assert (trained / "overrides.txt").read_text().splitlines() == [*TINY, "seed=3", "name=tiny"]
+    folder = Path(trained["folder"])
+    assert {key: value for key, value in trained.items() if key != "folder"} == json.loads(
+        (folder / "summary.json").read_text()
+    )
+    assert (trained["status"], trained["seed"]) == ("finished", 3)
+    assert folder.name.split("-")[2] == "tiny"
+    assert (folder / "overrides.txt").read_text().splitlines() == [*TINY, "seed=3", "name=tiny"]
 
 
-def test_quiet_says_nothing_on_the_way(cli):
-    assert cli("train", "quickstart", *TINY, "train.epochs=1", "--quiet").err == ""
+def test_quiet_says_nothing_on_the_way_and_runs_go_where_they_are_told(cli, tmp_path):
+    shown = cli("train", "quickstart", *TINY, "train.epochs=1", "--quiet", "--runs-dir", "elsewhere")
+    assert shown.err == ""
+    assert len(list((tmp_path / "elsewhere" / "quickstart").iterdir())) == 1
 
 
 def test_dry_run_checks_everything_and_writes_nothing(cli, tmp_path):
@@ -62,24 +73,23 @@ def test_dry_run_finds_a_missing_device(cli):
     assert "cuda" in shown.err
 
 
-def test_runs_go_where_they_are_told(cli, tmp_path):
-    shown = cli("train", "quickstart", *TINY, "train.epochs=1", "--runs-dir", "elsewhere", "--json")
-    assert Path(json.loads(shown.out)["folder"]).parent.parent.resolve() == tmp_path / "elsewhere"
-
-
 def test_eval_measures_each_class(cli, trained):
-    measured = json.loads(cli("eval", str(trained), "--split", "test", "--json").out)
-    summary = json.loads((trained / "summary.json").read_text())
-    assert measured["metrics"]["accuracy"] == summary["metrics"]["test_accuracy"]
+    measured = json.loads(cli("eval", trained["folder"], "--split", "test", "--json").out)
+    assert measured["metrics"]["accuracy"] == trained["metrics"]["test_accuracy"]
     assert len(measured["metrics"]["per_class"]) == 10
-    assert "class" in cli("eval", "last", "--tta", "flip").out
+
+
+def test_eval_finds_the_last_run_and_prints_a_table(cli, trained):
+    runs = str(Path(trained["folder"]).parents[1])
+    shown = cli("eval", "last", "--runs-dir", runs, "--tta", "flip").out
+    assert "views: flip" in shown and "class 9" in shown
 
 
 def test_predict_writes_a_row_an_image(cli, trained, tmp_path):
     (tmp_path / "images").mkdir()
     for name in "ab":
         Image.fromarray(np.full((8, 8), 90, dtype=np.uint8)).save(tmp_path / "images" / f"{name}.png")
-    shown = cli("predict", "last", "--images", "images", "--out", "predictions.csv")
+    shown = cli("predict", trained["folder"], "--images", "images", "--out", "predictions.csv")
     assert (shown.code, shown.out) == (0, "2 predictions in predictions.csv\n")
     rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text().splitlines()))
     assert [Path(row["file"]).name for row in rows] == ["a.png", "b.png"]
@@ -87,11 +97,12 @@ def test_predict_writes_a_row_an_image(cli, trained, tmp_path):
 
 
 def test_resume_leaves_a_finished_run_as_it_is(cli, trained):
-    before = (trained / "summary.json").stat().st_mtime_ns
-    shown = cli("resume", str(trained))
+    summary = Path(trained["folder"], "summary.json")
+    before = summary.stat().st_mtime_ns
+    shown = cli("resume", trained["folder"])
     assert shown.code == 0
     assert "nothing to resume" in shown.err
-    assert (trained / "summary.json").stat().st_mtime_ns == before
+    assert summary.stat().st_mtime_ns == before
 
 
 def test_a_run_that_is_not_there_is_a_usage_error(cli):

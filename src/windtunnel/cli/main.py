@@ -41,7 +41,7 @@ VERBS = (
     Verb("show", "Print an experiment's complete settings as YAML."),
     Verb("schema", "Print the JSON schema of an experiment."),
     Verb("models", "List the models."),
-    Verb("summary", "Show a model's layers, parameters and memory."),
+    Verb("summary", "Show a model's layers, parameters, multiply-adds and memory."),
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
     Verb("doctor", "Check this machine: device, torch, data, threads."),
