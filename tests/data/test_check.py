@@ -82,6 +82,22 @@ def test_check_describes_a_set(capsys):
     assert facts["remarks"] == []
 
 
+def test_check_prints_a_table_and_what_is_odd(tmp_path, sets, capsys):
+    np.savez(tmp_path / "pets.npz", images=sets.make_images(4, 5, 6), labels=[0, 1, 3, 1])
+    code, out, _ = run(capsys, "check", str(tmp_path / "pets.npz"))
+    assert code == 0
+    assert out.startswith("pets: 4 classes, 5x6x3, ")
+    assert out.splitlines()[1].split() == "part images smallest_class largest_class duplicates mean std".split()
+    assert out.splitlines()[-1] == "note: train has no image of some class"
+
+
+def test_a_public_set_of_another_size_is_remarked(tmp_path, sets):
+    images = sets.make_images(4, 28, 28, 1)
+    sets.write_idx_set(tmp_path, (images, [0, 1, 2, 3]), (images[:1], [0]))
+    remarks = inspect_dataset(detect_source(str(tmp_path)).build().load()).remarks
+    assert "train has 4 images; the public set has 60000" in remarks
+
+
 def test_check_of_a_damaged_file_exits_2(tmp_path, capsys):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     code, _, err = run(capsys, "check", str(tmp_path / "x.npz"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from windtunnel.cli.main import main
 from windtunnel.data import fetch
 from windtunnel.data.fetch import fetch_set
 from windtunnel.data.mirrors import MIRRORS, Form, RemoteFile
@@ -225,6 +226,35 @@ def test_two_processes_at_once_fetch_it_once(server, tmp_path, sets):
     assert answers == [[str(tmp_path / "toy" / "a.bin")]] * 2
     assert len(server.requests) == 1
     assert sets.list_files(tmp_path / "toy") == [".fetch.lock", "a.bin"]
+
+
+def run_fetch(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        main(["data", "fetch", *words])
+    assert end.value.code in (0, None)
+    return capsys.readouterr().out
+
+
+def test_the_verb_fetches_into_a_folder_of_the_sets_name(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(MIRRORS, "mnist", (form(server, "good"),))
+    assert run_fetch(capsys, "mnist", "--into", str(tmp_path)) == f"mnist: 1 files in {tmp_path}/mnist\n"
+    answer = json.loads(run_fetch(capsys, "mnist", "--into", str(tmp_path), "--json"))
+    assert answer == {"set": "mnist", "files": [f"{tmp_path}/mnist/a.bin"]}
+
+
+def test_the_verb_fetches_into_the_data_folder_else_the_cache(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(MIRRORS, "mnist", (form(server, "good"),))
+    assert f"{tmp_path}/xdg/windtunnel/downloads/mnist" in run_fetch(capsys, "mnist")
+    monkeypatch.setenv("WINDTUNNEL_DATA_DIR", str(tmp_path / "mine"))
+    assert f"{tmp_path}/mine/mnist" in run_fetch(capsys, "mnist")
+
+
+def test_the_verb_draws_a_bar_on_a_terminal(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(MIRRORS, "mnist", (form(server, "good"),))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        main(["data", "fetch", "mnist", "--into", str(tmp_path)])
+    assert "a.bin" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(MIRRORS))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from windtunnel.data import pickled
 from windtunnel.data.guard import reading
 from windtunnel.data.pickled import load_pickled_arrays
 from windtunnel.errors import DataError
@@ -88,6 +89,31 @@ def test_bytes_that_do_not_fill_the_shape_are_refused(sets):
 def test_a_memo_index_that_would_take_gigabytes_is_refused():
     with pytest.raises(pickle.UnpicklingError, match="more memory"):
         load_pickled_arrays(b"\x80\x02}r\xff\xff\xff\x7f.")
+
+
+ARRAY_CODE = b"cnumpy.core.multiarray\n_reconstruct\n(tR"
+DTYPE_CODE = b"cnumpy\ndtype\n(S'u1'\ntR"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (b"(l.", "holds no dict"),
+        (b"(dS'data'\n" + ARRAY_CODE + b"s.", "has no content"),
+        (b"(dS'data'\n" + ARRAY_CODE + b"(I1\n(I-1\nt" + DTYPE_CODE + b"I00\nS''\ntbs.", "malformed shape"),
+        (b"(dS'data'\n" + ARRAY_CODE + b"(I1\n(I1\nt" + DTYPE_CODE + b"I00\nI5\ntbs.", "no bytes or no shape"),
+        (b"(dS'data'\nc_codecs\nencode\n(S'x'\nS'hex'\ntRs.", "not bytes"),
+    ],
+)
+def test_malformed_contents_are_refused(code, said):
+    with pytest.raises(pickle.UnpicklingError, match=said):
+        load_pickled_arrays(code)
+
+
+def test_an_endless_pickle_is_refused(monkeypatch):
+    monkeypatch.setattr(pickled, "_MAX_OPCODES", 10)
+    with pytest.raises(pickle.UnpicklingError, match="longer than any data batch"):
+        load_pickled_arrays(b"(l" + b"N" * 20 + b".")
 
 
 @given(data=st.binary(max_size=200))
