@@ -48,9 +48,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
-# torchvision is only something to compare with: its wheel asks for a CUDA build, so it comes without its dependencies.
+# torchvision and timm are only compared with. Their wheels ask for one torch, so they come without their dependencies.
 $(VENV)/.developer: $(VENV)/.installed
 	@echo "installing the development tools into $(VENV) (once)"
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
-	@$(PIP) install --quiet --no-deps -c constraints.txt torchvision || echo "no torchvision: the tests that compare with it are skipped"
+	@$(PIP) install --quiet --no-deps -c constraints.txt torchvision timm || \
+		echo "no torchvision or timm: the tests that compare with them are skipped"
 	@touch $@
