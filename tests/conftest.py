@@ -1,0 +1,13 @@
+"""What holds for every test: the same examples every time, and nothing taken from the person's own settings."""
+
+import pytest
+from hypothesis import settings
+
+# A loaded machine is slow, not wrong; and a run that was green stays green.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def _own_runs_folder(monkeypatch):
+    monkeypatch.delenv("WINDTUNNEL_RUNS_DIR", raising=False)
