@@ -4,7 +4,7 @@ import math
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from windtunnel.augment.instruction import Code, Padding, Slot, Step, make_step
@@ -72,12 +72,12 @@ class ResizedCrop(Op):
         stretch = log_uniform(self.ratio, drawn[3 + TRIES :])
         width, height = torch.round(torch.sqrt(area * stretch)), torch.round(torch.sqrt(area / stretch))
         fits = (width > 0) & (width <= frame.width) & (height > 0) & (height <= frame.height)
+        some, first = fits.any(0), first_valid(fits)
         spare_height, spare_width = self._fallback(frame)
-        height = first_valid(height, fits, spare_height)
-        width = first_valid(width, fits, spare_width)
+        height = torch.where(some, height.gather(0, first)[0], spare_height)
+        width = torch.where(some, width.gather(0, first)[0], spare_width)
         top = torch.floor(drawn[1] * (frame.height - height + 1))
         left = torch.floor(drawn[2] * (frame.width - width + 1))
-        some = fits.any(0)
         return {
             "on": gate(drawn[0], self.p),
             "top": torch.where(some, top, (frame.height - spare_height) // 2).float(),
@@ -109,7 +109,9 @@ def log_uniform(bounds: tuple[float, float], values: Tensor) -> Float64[Tensor, 
     return torch.exp(between((math.log(bounds[0]), math.log(bounds[1])), values))
 
 
-def first_valid(values: Tensor, valid: Tensor, otherwise: float) -> Tensor:
-    """Return, of each column of tries, the first valid value."""
-    first = valid.to(torch.uint8).argmax(0, keepdim=True)
-    return torch.where(valid.any(0), values.gather(0, first)[0], otherwise)
+def first_valid(valid: Bool[Tensor, "tries n"]) -> Int64[Tensor, "1 n"]:
+    """Return the first valid try of each image, 0 where none is."""
+    first = torch.zeros(1, valid.shape[1], dtype=torch.int64, device=valid.device)
+    for attempt in range(len(valid) - 1, 0, -1):
+        first = torch.where(valid[attempt], attempt, first)
+    return torch.where(valid[0], 0, first)

@@ -1,57 +1,18 @@
 """Turns a list of ops and a resident set of images into a training loop's transform."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from windtunnel.augment.instruction import Table
+from windtunnel.augment.backend import Backend, Renderer, build_renderer
 from windtunnel.augment.mix import MixingOp
-from windtunnel.augment.normalize import Normalizer
 from windtunnel.augment.op import Frame, Op
 from windtunnel.augment.sampling import Draw, Sampler
-from windtunnel.augment.torch_backend.run import TorchRunner
 from windtunnel.config.augment import OpConfig
 from windtunnel.errors import UsageError
-
-Backend = Literal["auto", "torch", "numba"]
-
-
-class Renderer(Protocol):
-    """Turns bytes and a table into a normalised batch."""
-
-    backend: str
-
-    def render(
-        self, pixels: UInt8[Tensor, "n h w c"], rows: Int64[Tensor, " b"], table: Table
-    ) -> Float[Tensor, "b c h w"]:
-        """Return the images at ``rows``, augmented by ``table`` and normalised."""
-
-
-class TorchRenderer:
-    """Renders in plain torch, on any device.
-
-    A program that begins by moving whole pixels begins as one indexed copy of bytes.
-    """
-
-    backend = "torch"
-
-    def __init__(self, runner: TorchRunner, normalizer: Normalizer) -> None:
-        self._runner = runner
-        self._normalizer = normalizer
-
-    def render(
-        self, pixels: UInt8[Tensor, "n h w c"], rows: Int64[Tensor, " b"], table: Table
-    ) -> Float[Tensor, "b c h w"]:
-        """Return the images at ``rows``, augmented by ``table`` and normalised."""
-        copied, done = self._runner.run_bytes(pixels, rows, table)
-        if done == self._runner.passes():
-            return self._normalizer.from_bytes(copied)
-        images = (copied.float() / 255).permute(0, 3, 1, 2).contiguous()
-        return self._normalizer.from_unit(self._runner.run(images, table, done))
 
 
 class ResidentTransform:
@@ -142,10 +103,15 @@ def build_transform(
     _, channels, height, width = images.shape
     frame = Frame(channels, height, width, tuple(mean))
     sampler = build_sampler(ops, seed=seed, frame=frame)
-    normalizer = Normalizer(
-        mean, std, width=width, dtype=dtype, channels_last=channels_last, device=images.device
+    renderer = build_renderer(
+        backend,
+        sampler.program,
+        frame,
+        std=std,
+        dtype=dtype,
+        channels_last=channels_last,
+        device=images.device,
     )
-    renderer = TorchRenderer(TorchRunner(sampler.program, frame), normalizer)
     return ResidentTransform(images, sampler=sampler, renderer=renderer, num_classes=num_classes)
 
 

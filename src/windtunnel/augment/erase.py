@@ -93,9 +93,10 @@ class Erasing(FilledBox):
         stretch = log_uniform(self.ratio, drawn[3 + TRIES :])
         heights, widths = torch.round(torch.sqrt(area * stretch)), torch.round(torch.sqrt(area / stretch))
         fits = (heights < frame.height) & (widths < frame.width)
-        height, width = first_valid(heights, fits, 0), first_valid(widths, fits, 0)
+        some, first = fits.any(0), first_valid(fits)
+        height, width = heights.gather(0, first)[0], widths.gather(0, first)[0]
         return {
-            "on": gate(drawn[0], self.p) & fits.any(0),
+            "on": gate(drawn[0], self.p) & some,
             "top": torch.floor(drawn[1] * (frame.height - height + 1)).float(),
             "left": torch.floor(drawn[2] * (frame.width - width + 1)).float(),
             "height": height.float(),

@@ -12,7 +12,7 @@ from windtunnel.augment.instruction import Program, Step, Table
 from windtunnel.augment.mix import MixingOp
 from windtunnel.augment.op import Frame, Op, Params, Stream
 
-# few enough images that the hash of their numbers stays in a CPU's cache
+# few enough images that the hash of their numbers stays in a core's cache, and on one core
 _CHUNK = 4096
 
 

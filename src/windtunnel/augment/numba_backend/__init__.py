@@ -1,0 +1,1 @@
+"""Runs augmentation programs on CPUs, one image after the other in a core's cache, compiled by numba."""
