@@ -9,5 +9,6 @@ settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
-def _own_runs_folder(monkeypatch):
-    monkeypatch.delenv("WINDTUNNEL_RUNS_DIR", raising=False)
+def _plain_environment(monkeypatch):
+    for name in ("WINDTUNNEL_RUNS_DIR", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
