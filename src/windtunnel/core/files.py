@@ -1,6 +1,7 @@
 """Writing files so that a reader, or a crash at any moment, never sees half of one."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,8 +36,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON to ``path``: all of it or nothing."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write ``value`` as indented JSON to ``path``: all of it or nothing. NaN and infinity become null."""
+    write_text(path, json.dumps(strip_nonfinite(value), indent=2, allow_nan=False) + "\n")
+
+
+def strip_nonfinite(value: Any) -> Any:
+    """Return ``value`` with NaN and infinity, which JSON cannot say, as None.
+
+    >>> strip_nonfinite({"loss": float("nan"), "steps": [1, 2.5]})
+    {'loss': None, 'steps': [1, 2.5]}
+    """
+    if isinstance(value, dict):
+        return {key: strip_nonfinite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strip_nonfinite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _flush(path: Path) -> None:

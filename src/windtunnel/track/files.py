@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from windtunnel.core.files import write_text
+from windtunnel.core.files import strip_nonfinite, write_text
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 
 COLUMNS = tuple(field.name for field in fields(EpochReport))
@@ -52,7 +52,7 @@ class FileTracker:
         self._append("finish", {"status": summary["status"], "reason": summary["reason"]})
 
     def _append(self, event: str, values: Mapping[str, Any]) -> None:
-        line = json.dumps({"event": event, "time": round(time.time(), 3), **values}, allow_nan=True)
+        line = json.dumps(strip_nonfinite({"event": event, "time": round(time.time(), 3), **values}))
         with self._events.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

@@ -1,5 +1,6 @@
 """What is left of a run when it has ended: ``summary.json``."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -44,7 +45,8 @@ def summarise(parts: Parts, state: TrainState, folder: RunFolder, *, status: str
 def _last_epoch(folder: RunFolder) -> dict[str, Any]:
     rows = read_rows(folder.path / "metrics.csv")
     names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    return {name: float(rows[-1][name]) for name in names if rows[-1][name]} if rows else {}
+    values = {name: float(rows[-1][name]) for name in names if rows[-1][name]} if rows else {}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def _use_selected_weights(parts: Parts, folder: RunFolder) -> str:

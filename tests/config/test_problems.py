@@ -1,0 +1,114 @@
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.problems import validate_tree
+from windtunnel.errors import ConfigError
+
+GOOD: dict[str, Any] = {"name": "run", "data": {"source": "digits"}, "model": "lenet"}
+
+
+def problems_of(**fields: Any) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        validate_tree(Experiment, {**GOOD, **fields}, "test.yaml")
+    return {problem.path: str(problem) for problem in caught.value.problems}
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    found = problems_of(name="a/b", seed=-1, optim={"name": "sgd", "lr": 0}, train={"epochs": "ten"})
+    assert set(found) == {"name", "seed", "optim.lr", "train.epochs"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "hint"),
+    [
+        ({"optm": "sgd"}, "optm", "optim"),
+        ({"optim": {"name": "sgd", "momentumm": 0.9}}, "optim.momentumm", "momentum"),
+        ({"data": {"source": "digits", "batchsize": 8}}, "data.batchsize", "batch_size"),
+        ({"model": {"name": "airbench94", "width": [1, 2, 3]}}, "model.width", "widths"),
+        ({"augment": [{"name": "random_crop", "pading": 1}]}, "augment.0.pading", "padding"),
+        ({"optim": {"name": "sgd", "groups": [{"match": "*", "lrscale": 1}]}}, "optim.groups.0.lrscale", "lr_scale"),
+        ({"runtime": {"precision": "float61"}}, "runtime.precision", "float16"),
+        ({"model": "lennet"}, "model", "lenet"),
+        ({"schedule": {"name": "cosin"}}, "schedule", "cosine"),
+        ({"augment": "airbnch"}, "augment", "airbench"),
+        ({"data": {"source": {"name": "cifar1"}}}, "data.source", "cifar10"),
+    ],
+)
+def test_near_misses_get_a_suggestion(fields: dict[str, Any], path: str, hint: str) -> None:
+    assert f"did you mean '{hint}'?" in problems_of(**fields)[path]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "said"),
+    [
+        ({"data": {"source": "digits", "batch_size": "64"}}, "data.batch_size", "valid integer (got '64')"),
+        ({"data": {"source": "digits", "batch_size": True}}, "data.batch_size", "valid integer (got True)"),
+        ({"data": {"source": "digits", "batch_size": 0}}, "data.batch_size", "greater than or equal to 1 (got 0)"),
+        ({"optim": {"name": "sgd", "lr": math.nan}}, "optim.lr", "finite number"),
+        ({"optim": {"name": "sgd", "lr": math.inf}}, "optim.lr", "finite number"),
+        ({"optim": {"name": "sgd", "lr": -0.1}}, "optim.lr", "greater than 0 (got -0.1)"),
+        ({"optim": {"name": "sgd", "momentum": 0.0}}, "optim", "nesterov needs momentum"),
+        ({"optim": {"lr": 0.1}}, "optim", "needs a 'name'"),
+        ({"optim": 3}, "optim", "a name or a mapping"),
+        ({"schedule": {"name": "piecewise_linear", "points": [[0.5, 1], [0.5, 2]]}}, "schedule", "rising"),
+        ({"data": {"source": "digits", "normalize": {"mean": [0, 0], "std": [1]}}}, "data.normalize", "2 channels"),
+        ({"data": {"source": "digits", "split": {"name": "fractions", "train": 0.9}}}, "data.split", "at most 1"),
+        ({"data": {}}, "data.source", "is required"),
+        ({"train": {"early_stopping": {}}}, "", "validation part"),
+        ({"model": {"name": "no_such_module_here:Net"}}, "model", "cannot import"),
+        ({"model": {"name": "json:Nett"}}, "model", "json has no 'Nett'"),
+        ({"model": {"name": "missing.py:Net"}}, "model", "no file missing.py"),
+        ({"optim": {"name": "json:JSONDecoder"}}, "optim", "not a windtunnel Component"),
+    ],
+)
+def test_bad_values_say_what_is_allowed(fields: dict[str, Any], path: str, said: str) -> None:
+    assert said in problems_of(**fields)[path]
+
+
+def test_presets_expand_under_the_users_fields() -> None:
+    experiment = validate_tree(Experiment, {**GOOD, "model": {"name": "airbench95", "logit_scale": 0.5}}, "test")
+    assert experiment.model.model_dump()["widths"] == (128, 384, 384)
+    assert experiment.model.model_dump()["logit_scale"] == 0.5
+
+
+def test_users_own_component_is_found_by_its_import_path(tmp_path: Any) -> None:
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "from typing import ClassVar\n"
+        "from windtunnel.config.base import Component, Count\n"
+        "class Warm(Component):\n"
+        "    target: ClassVar[str] = 'builtins:dict'\n"
+        "    name: str\n"
+        "    steps: Count = 3\n"
+    )
+    name = f"{source}:Warm"
+    experiment = validate_tree(Experiment, {**GOOD, "schedule": {"name": name, "steps": 5}}, "test")
+    assert experiment.schedule.build() == {"steps": 5}
+    assert experiment.model_dump(mode="json")["schedule"] == {"name": name, "steps": 5}
+    assert problems_of(schedule={"name": name, "steps": 0}).keys() == {"schedule.steps"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(section=st.sampled_from(sorted(Experiment.model_fields)), value=json_values)
+def test_any_value_in_any_field_validates_or_names_it(section: str, value: Any) -> None:
+    try:
+        validate_tree(Experiment, {**GOOD, section: value}, "fuzz")
+    except ConfigError as error:
+        assert all(problem.path.split(".")[0] == section for problem in error.problems)
+
+
+@given(value=json_values)
+def test_any_document_validates_or_reports_problems(value: Any) -> None:
+    with pytest.raises(ConfigError):
+        validate_tree(Experiment, value, "fuzz")

@@ -1,0 +1,190 @@
+"""A run that is stopped in any way and continued ends with the same bits as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.files import dump_yaml
+from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.errors import CheckpointError, UsageError
+from windtunnel.track.files import read_rows
+from windtunnel.training.folder import RunFolder, open_run
+from windtunnel.training.run import resume, train
+
+TRAIN_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from windtunnel.recipes import load_experiment
+from windtunnel.training.run import train
+
+class Killer:
+    def start(self, info): pass
+    def step(self, done):
+        if done.step == int(sys.argv[3]):
+            os.kill(os.getpid(), getattr(signal, sys.argv[4]))
+    def epoch(self, report): pass
+    def message(self, text): pass
+    def finish(self, summary): pass
+
+result = train(load_experiment(sys.argv[1]), runs_dir=Path(sys.argv[2]), trackers=[Killer()])
+sys.exit(result.exit_code)
+"""
+
+
+class Listener:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.infos: list[RunInfo] = []
+        self.reports: list[EpochReport] = []
+        self.messages: list[str] = []
+
+    def start(self, info: RunInfo) -> None:
+        self.infos.append(info)
+
+    def step(self, step: StepDone) -> None:
+        pass
+
+    def epoch(self, report: EpochReport) -> None:
+        self.reports.append(report)
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        pass
+
+
+def run_and_die(experiment: Experiment, folder: Path, step: int, how: str) -> tuple[int, Path]:
+    config = folder / "experiment.yaml"
+    config.write_text(dump_yaml(experiment))
+    runs = folder / "killed"
+    command = [sys.executable, "-c", TRAIN_AND_DIE, str(config), str(runs), str(step), how]
+    finished = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    return finished.returncode, next(runs.glob("tests/*"))
+
+
+def changed(experiment: Experiment, **train_fields: Any) -> Experiment:
+    threads = experiment.runtime.model_copy(update={"threads": 1})
+    return experiment.model_copy(
+        update={"train": experiment.train.model_copy(update=train_fields), "runtime": threads}
+    )
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    one, other = (load_file(folder / "checkpoints" / "last.safetensors") for folder in (first, second))
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize(
+    ("step", "checkpoint_every"),
+    [(3, 1.0), (8, 1.0), (13, 1.0), (13, 0.25), (31, 1.0), (32, 1.0)],
+    ids=["before-any", "epoch-end", "mid-epoch", "from-a-step", "last-epoch", "last-step"],
+)
+def test_killed_run_resumes_to_the_same_bits(
+    tiny: Experiment, tmp_path: Path, step: int, checkpoint_every: float
+) -> None:
+    experiment = changed(tiny, checkpoint_every=checkpoint_every)
+    undisturbed = train(experiment, runs_dir=tmp_path / "undisturbed")
+    code, folder = run_and_die(experiment, tmp_path, step, "SIGKILL")
+    assert code == -signal.SIGKILL
+    result = resume(folder)
+    assert result.status == "finished"
+    assert_same_weights(undisturbed.folder, folder)
+    assert result.summary["metrics"] == undisturbed.summary["metrics"]
+    assert [row["epoch"] for row in read_rows(folder / "metrics.csv")] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_interrupted_run_saves_where_it_is_and_says_so(tiny: Experiment, tmp_path: Path, how: str, code: int) -> None:
+    experiment = changed(tiny, checkpoint_every=0.0)
+    undisturbed = train(experiment, runs_dir=tmp_path / "undisturbed")
+    returned, folder = run_and_die(experiment, tmp_path, 13, how)
+    assert returned == code
+    summary = RunFolder(folder).read_summary()
+    assert summary is not None
+    assert (summary["status"], summary["reason"]) == ("interrupted", how)
+    listener = Listener()
+    resume(folder, trackers=[listener])
+    assert listener.infos[0].start_step == 13
+    assert_same_weights(undisturbed.folder, folder)
+
+
+def test_finished_run_is_left_alone(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    before = (result.folder / "events.jsonl").read_bytes()
+    listener = Listener()
+    again = resume(result.folder, trackers=[listener])
+    assert again.summary == result.summary
+    assert "nothing to resume" in listener.messages[0]
+    assert (result.folder / "events.jsonl").read_bytes() == before
+
+
+def test_run_under_way_cannot_be_resumed(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    folder = RunFolder(result.folder)
+    with folder.hold(), pytest.raises(UsageError, match="another process"):
+        resume(result.folder)
+
+
+def test_stopped_early_before_its_summary_does_not_train_on(tiny: Experiment, runs_dir: Path) -> None:
+    rule = {"metric": "val_accuracy", "patience": 1, "min_delta": 0.9}
+    experiment = Experiment.model_validate(
+        {**tiny.model_dump(), "train": {**tiny.train.model_dump(), "early_stopping": rule}}
+    )
+    result = train(experiment, runs_dir=runs_dir)
+    assert result.summary["reason"] == "early stopping"
+    (result.folder / "summary.json").unlink()
+    assert resume(result.folder).summary["steps"] == result.summary["steps"]
+
+
+def test_damaged_state_is_named(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    (result.folder / "summary.json").unlink()
+    state = result.folder / "checkpoints" / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"state\.pt"):
+        resume(result.folder)
+
+
+def test_state_with_code_inside_is_refused(tiny: Experiment, runs_dir: Path, tmp_path: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    (result.folder / "summary.json").unlink()
+    proof = tmp_path / "executed"
+
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (open, (str(proof), "w"))
+
+    torch.save({"version": 1, "model": Payload()}, result.folder / "checkpoints" / "state.pt")
+    with pytest.raises(CheckpointError):
+        resume(result.folder)
+    assert not proof.exists()
+
+
+def test_run_of_a_newer_windtunnel_is_refused(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    environment = result.folder / "env.json"
+    environment.write_text(environment.read_text().replace('"format_version": 1', '"format_version": 99'))
+    with pytest.raises(CheckpointError, match="upgrade"):
+        open_run(result.folder)
+
+
+def test_state_of_another_architecture_is_refused(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(changed(tiny, epochs=1.0), runs_dir=runs_dir)
+    (result.folder / "summary.json").unlink()
+    config = result.folder / "config.yaml"
+    config.write_text(config.read_text().replace("widths: [8, 8]", "widths: [8, 16]"))
+    with pytest.raises(CheckpointError, match=r"another model.*\(16"):
+        resume(result.folder)

@@ -1,0 +1,147 @@
+import errno
+import json
+import math
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import windtunnel
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.files import read_yaml
+from windtunnel.core import files
+from windtunnel.errors import DataError, RunError, UsageError
+from windtunnel.training import checkpoint
+from windtunnel.training.run import plan, resume, train
+
+
+def with_fields(experiment: Experiment, **fields: Any) -> Experiment:
+    return Experiment.model_validate({**experiment.model_dump(), **fields})
+
+
+def with_train(experiment: Experiment, **fields: Any) -> Experiment:
+    return with_fields(experiment, train={**experiment.train.model_dump(), **fields})
+
+
+def test_three_lines_of_python_train_the_quickstart(runs_dir: Path) -> None:
+    experiment = windtunnel.load_recipe("quickstart")
+    result = windtunnel.train(experiment, runs_dir=runs_dir)
+    assert result.summary["metrics"]["test_accuracy"] >= 0.97
+
+
+def test_run_folder_holds_what_the_architecture_says(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(with_train(tiny, epochs=1.0), runs_dir=runs_dir, overrides=["optim.lr=0.05"])
+    names = {str(path.relative_to(result.folder)) for path in result.folder.rglob("*") if path.is_file()}
+    assert names == {
+        ".lock",
+        "config.yaml",
+        "overrides.txt",
+        "env.json",
+        "metrics.csv",
+        "events.jsonl",
+        "summary.json",
+        "report.html",
+        "curves.png",
+        "checkpoints/last.safetensors",
+        "checkpoints/best.safetensors",
+        "checkpoints/state.pt",
+    }
+    assert Experiment.model_validate(read_yaml(result.folder / "config.yaml")) == with_train(tiny, epochs=1.0)
+    assert (result.folder / "overrides.txt").read_text() == "optim.lr=0.05\n"
+    events = [json.loads(line)["event"] for line in (result.folder / "events.jsonl").read_text().splitlines()]
+    assert events == ["start", "epoch", "finish"]
+
+
+def test_same_seed_gives_the_same_run_and_another_seed_another(tiny: Experiment, runs_dir: Path) -> None:
+    short = with_train(tiny, epochs=1.0)
+    losses = [
+        train(with_fields(short, seed=seed), runs_dir=runs_dir).summary["metrics"]["train_loss"] for seed in (0, 0, 1)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_training_leaves_the_callers_random_state_alone(tiny: Experiment, runs_dir: Path) -> None:
+    before = torch.get_rng_state()
+    train(with_train(tiny, epochs=1.0), runs_dir=runs_dir)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_fractional_epochs_end_within_an_epoch(tiny: Experiment, runs_dir: Path) -> None:
+    summary = train(with_train(tiny, epochs=1.3), runs_dir=runs_dir).summary
+    assert summary["steps"] == math.ceil(1.3 * 8)
+
+
+def test_divergence_ends_the_run_and_keeps_the_last_finite_checkpoint(tiny: Experiment, runs_dir: Path) -> None:
+    hot = with_fields(tiny, optim={"name": "sgd", "lr": 1e18, "nesterov": False}, averaging=None)
+    result = train(hot, runs_dir=runs_dir)
+    assert (result.status, result.exit_code) == ("diverged", 1)
+    assert (result.folder / "checkpoints" / "state.pt").exists()
+    assert resume(result.folder).status == "diverged"
+
+
+def test_test_split_stays_unread_when_asked(tiny: Experiment, runs_dir: Path) -> None:
+    blind = with_fields(with_train(tiny, epochs=1.0), evaluate={"test": False})
+    assert "test_accuracy" not in train(blind, runs_dir=runs_dir).summary["metrics"]
+
+
+def test_without_validation_nothing_is_validated(tiny: Experiment, runs_dir: Path) -> None:
+    summary = train(with_train(tiny, epochs=1.0, validate_every=0.0), runs_dir=runs_dir).summary
+    assert "val_accuracy" not in summary["metrics"]
+    assert summary["best_validation"] is None
+
+
+def test_early_stopping_ends_with_the_best_weights(tiny: Experiment, runs_dir: Path) -> None:
+    rule = {"metric": "val_loss", "patience": 1, "min_delta": 100.0}
+    summary = train(with_train(tiny, early_stopping=rule), runs_dir=runs_dir).summary
+    assert (summary["reason"], summary["epochs"], summary["evaluated_weights"]) == ("early stopping", 2.0, "best")
+
+
+def test_bad_data_leaves_no_run_folder(tiny: Experiment, runs_dir: Path) -> None:
+    too_large = with_fields(tiny, data={**tiny.data.model_dump(), "batch_size": 100_000})
+    with pytest.raises(DataError, match=r"data\.batch_size"):
+        train(too_large, runs_dir=runs_dir)
+    assert not runs_dir.exists()
+
+
+def test_missing_device_is_named(tiny: Experiment) -> None:
+    with pytest.raises(UsageError, match=r"runtime\.device"):
+        plan(with_fields(tiny, runtime={"device": "cuda:99"}))
+
+
+def test_place_that_cannot_be_written_is_named(tiny: Experiment, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(UsageError, match="--runs-dir"):
+        train(tiny, runs_dir=blocked)
+
+
+def test_full_disk_keeps_the_previous_checkpoint(
+    tiny: Experiment, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves = []
+    real = torch.save
+
+    def save(value: Any, path: Path) -> None:
+        saves.append(path)
+        real(value, path)
+        if len(saves) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.torch, "save", save)
+    with pytest.raises(RunError, match="windtunnel resume"):
+        train(tiny, runs_dir=runs_dir)
+    folder = next(runs_dir.glob("tests/*"))
+    assert not list(folder.rglob("*.tmp"))
+    monkeypatch.undo()
+    assert resume(folder).status == "finished"
+
+
+def test_replacing_a_file_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(TypeError, match="JSON"):
+        files.write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert stat.S_IMODE(path.stat().st_mode) & 0o444
