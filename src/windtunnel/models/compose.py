@@ -71,6 +71,7 @@ def compose(
 class _Composer:
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
+        self._shapes: dict[tuple[config.Block, Shape], Shape] = {}
 
     def chain(self, blocks: Sequence[config.Block], shape: Shape, path: str) -> tuple[list[nn.Module], Shape]:
         parts = []
@@ -94,7 +95,9 @@ class _Composer:
         wants = getattr(block, "wants", config.Block.wants)
         try:
             module = block.build(**{key: context[key] for key in wants})
-            return _Built(module, infer_shape(module, shape))
+            if (block, shape) not in self._shapes:  # S0's networks repeat few blocks many times
+                self._shapes[block, shape] = infer_shape(module, shape)
+            return _Built(module, self._shapes[block, shape])
         except ModelError as error:
             raise ModelError(f"{path} ({block.name}): {error}") from error
 

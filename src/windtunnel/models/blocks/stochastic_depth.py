@@ -4,6 +4,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
+def rising_rates(last: float, count: int) -> list[float]:
+    """Return probabilities that rise linearly from 0 at the first of ``count`` paths to ``last``.
+
+    >>> rising_rates(0.2, 3)
+    [0.0, 0.1, 0.2]
+    """
+    return [last * index / max(count - 1, 1) for index in range(count)]
+
+
 class StochasticDepth(nn.Module):
     """Set each sample's path to zero with probability ``p`` while training, scaled to keep the mean.
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from windtunnel.errors import ModelError
-from windtunnel.models.blocks.stochastic_depth import StochasticDepth
+from windtunnel.models.blocks.stochastic_depth import StochasticDepth, rising_rates
 from windtunnel.models.shapes import infer_shape
 
 _WEIGHT_STD = 0.02
@@ -170,7 +170,7 @@ class CompactTransformer(nn.Module):
         self.layers = nn.Sequential(
             *(
                 EncoderLayer(dim=dim, heads=heads, mlp_ratio=mlp_ratio, dropout=dropout, drop_path=rate)
-                for rate in torch.linspace(0, drop_path, depth).tolist()
+                for rate in rising_rates(drop_path, depth)
             )
         )
         self.norm = nn.LayerNorm(dim)

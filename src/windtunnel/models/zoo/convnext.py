@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from windtunnel.errors import ModelError
 from windtunnel.models.blocks.heads import GlobalPool
-from windtunnel.models.blocks.stochastic_depth import StochasticDepth
+from windtunnel.models.blocks.stochastic_depth import StochasticDepth, rising_rates
 
 _EPSILON = 1e-6
 _LAYER_SCALE = 1e-6
@@ -94,7 +94,7 @@ class Convnext(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, widths[0], patch_size, stride=patch_size), ChannelNorm(widths[0])
         )
-        rates = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        rates = iter(rising_rates(drop_path, sum(depths)))
         parts: list[nn.Module] = []
         for index, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             if index:
