@@ -1,6 +1,7 @@
 """A run as one HTML page that needs nothing else: no network, no script, fit to print."""
 
 import io
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,9 @@ from windtunnel.report.curves import plot_curves
 from windtunnel.report.load import Run, load_run
 from windtunnel.report.theme import house_style
 
-_ORDER = ("test", "val", "train")
-
 
 @dataclass(frozen=True)
-class Figure:
+class Fact:
     """One number of the head of the page, as text."""
 
     label: str
@@ -44,23 +43,28 @@ def render_report(run: Run) -> str:
         reason=run.summary.get("reason") or "",
         headline=compute_headline(run.summary),
         curves=draw_svg(run),
-        environment=flatten(run.environment),
+        environment={name: _as_text(value) for name, value in flatten(run.environment).items()},
     )
 
 
-def compute_headline(summary: Mapping[str, Any]) -> list[Figure]:
+def compute_headline(summary: Mapping[str, Any]) -> list[Fact]:
     """Return the numbers that a reader wants first; those the run does not have are left out.
 
-    >>> compute_headline({"metrics": {"train_loss": 0.1, "test_accuracy": 0.98}, "seconds": {"train": 7.25}})[0]
-    Figure(label='test accuracy', value='98.00%')
+    >>> facts = compute_headline({"metrics": {"train_loss": 0.1, "test_accuracy": 0.98}, "seconds": {"train": 7.5}})
+    >>> [f"{fact.label}: {fact.value}" for fact in facts]
+    ['test accuracy: 98.00%', 'training loss: 0.1000', 'time: 7.5 s']
     """
-    metrics = sorted(summary.get("metrics", {}).items(), key=lambda item: _ORDER.index(item[0].partition("_")[0]))
-    figures = [Figure(name.replace("_", " "), _format_metric(name, value)) for name, value in metrics]
-    figures += [
-        Figure(name.replace("_", " "), f"{summary[name]:,}") for name in ("parameters", "steps") if name in summary
+    metrics = summary.get("metrics", {})
+    facts = [
+        Fact(f"{part} {label}", form(metrics[f"{prefix}_{name}"]))
+        for name, label, form in _MEASURES
+        for prefix, part in _PARTS.items()
+        if f"{prefix}_{name}" in metrics
     ]
-    figures += [Figure(f"time: {phase}", format_seconds(value)) for phase, value in summary.get("seconds", {}).items()]
-    return figures
+    facts += [Fact(name, f"{summary[name]:,}") for name in ("parameters", "steps") if name in summary]
+    if seconds := summary.get("seconds"):
+        facts.append(Fact("time", format_seconds(sum(seconds.values()))))
+    return facts
 
 
 def draw_svg(run: Run) -> Markup:
@@ -105,5 +109,14 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def _format_metric(name: str, value: float) -> str:
-    return format_percent(value) if "accuracy" in name else f"{value:.4f}"
+def _as_text(value: Any) -> str:
+    return shlex.join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+_PARTS = {"test": "test", "val": "validation", "train": "training"}
+_MEASURES = (
+    ("accuracy", "accuracy", format_percent),
+    ("accuracy_plain", "accuracy, one view", format_percent),
+    ("top5_accuracy", "top-5 accuracy", format_percent),
+    ("loss", "loss", "{:.4f}".format),
+)
