@@ -33,6 +33,16 @@ def test_every_verb_has_help_with_an_example(cli, verb):
     assert verb.group or f"windtunnel {verb.name}" in shown.out.partition("Examples:")[2]
 
 
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.group], ids=lambda verb: verb.name)
+def test_every_verb_of_a_group_has_help_with_an_example_on_its_own_line(cli, verb):
+    commands = [command.name or command.callback.__name__ for command in verb.load().registered_commands]
+    assert commands
+    for name in commands:
+        shown = cli(verb.name, name, "--help").out
+        examples = [line.strip() for line in shown.partition("Examples:")[2].splitlines()]
+        assert any(line.startswith(f"windtunnel {verb.name} {name}") for line in examples), shown
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if not verb.group], ids=lambda verb: verb.name)
 def test_the_summary_opens_the_verbs_own_help(verb):
     assert inspect.getdoc(verb.load()).startswith(verb.summary.rstrip("."))

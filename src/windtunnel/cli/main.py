@@ -44,6 +44,7 @@ VERBS = (
     Verb("summary", "Show a model's layers, parameters, multiply-adds and memory."),
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
+    Verb("report", "Draw pictures for reports.", group=True),
     Verb("doctor", "Check this machine: device, torch, data, threads."),
 )
 
@@ -89,7 +90,10 @@ def _register(app: typer.Typer, verb: Verb, *, imported: bool) -> None:
     if not imported:
         app.command(verb.name, help=verb.summary)(_not_imported)
     elif verb.group:
-        app.add_typer(verb.load(), name=verb.name, help=verb.summary, no_args_is_help=True)
+        group: typer.Typer = verb.load()
+        for command in group.registered_commands:
+            command.help = help_text(command.callback) if command.callback else command.help
+        app.add_typer(group, name=verb.name, help=verb.summary, no_args_is_help=True)
     else:
         function = verb.load()
         app.command(verb.name, help=help_text(function), no_args_is_help=_has_arguments(function))(function)
