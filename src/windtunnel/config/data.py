@@ -91,7 +91,7 @@ class Parquet(Component):
     image_column: Text | None = None
     """Column of the images; ``null`` takes ``image`` or ``img``."""
     label_column: Text | None = None
-    """Column of the labels; ``null`` takes ``label`` or ``fine_label``."""
+    """Column of the labels; ``null`` takes ``label``, ``fine_label`` or ``labels``."""
 
 
 SourceConfig = Annotated[

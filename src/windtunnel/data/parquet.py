@@ -35,7 +35,7 @@ class ParquetSource:
     Args:
         path: the folder, or its parent when the files lie in ``data/`` or in one folder a configuration.
         image_column: column of the images; None takes ``image`` or ``img``.
-        label_column: column of the labels; None takes ``label`` or ``fine_label``.
+        label_column: column of the labels; None takes ``label``, ``fine_label`` or ``labels``.
     """
 
     def __init__(self, *, path: str, image_column: str | None = None, label_column: str | None = None) -> None:

@@ -23,8 +23,12 @@ def data_dir() -> Path | None:
 
 
 def download_dir() -> Path:
-    """Return the folder ``windtunnel data fetch`` writes to and the named sets are looked for in."""
-    return data_dir() or cache_root() / "downloads"
+    """Return the folder ``windtunnel data fetch`` writes to; the named sets are looked for there.
+
+    ``$WINDTUNNEL_DATA_DIR``, or ``downloads`` in the cache where that is unset or cannot be written.
+    """
+    named = data_dir()
+    return named if named is not None and _is_writable(named) else _cached_downloads()
 
 
 def search_places(name: str, aliases: tuple[str, ...] = ()) -> list[Path]:
@@ -34,10 +38,19 @@ def search_places(name: str, aliases: tuple[str, ...] = ()) -> list[Path]:
         name: the set, e.g. ``cifar10``.
         aliases: other names its folder or archive goes by, e.g. ``cifar-10-batches-py``.
     """
-    roots = [root for root in (data_dir(), cache_root() / "downloads") if root is not None]
+    roots = [root for root in (data_dir(), _cached_downloads()) if root is not None]
     return [root / folder for root in roots for folder in (name, *aliases)]
 
 
 def is_offline() -> bool:
     """Return whether ``$WINDTUNNEL_OFFLINE`` or ``$HF_HUB_OFFLINE`` forbids the network."""
     return any(os.environ.get(switch, "").strip().lower() not in _OFF for switch in _OFFLINE_SWITCHES)
+
+
+def _cached_downloads() -> Path:
+    return cache_root() / "downloads"
+
+
+def _is_writable(folder: Path) -> bool:
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
