@@ -12,7 +12,7 @@ import windtunnel
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.core import files
-from windtunnel.errors import DataError, RunError, UsageError
+from windtunnel.errors import DataError, ModelError, RunError, UsageError
 from windtunnel.training import checkpoint
 from windtunnel.training.run import plan, resume, train
 
@@ -102,6 +102,12 @@ def test_bad_data_leaves_no_run_folder(tiny: Experiment, runs_dir: Path) -> None
     too_large = with_fields(tiny, data={**tiny.data.model_dump(), "batch_size": 100_000})
     with pytest.raises(DataError, match=r"data\.batch_size"):
         train(too_large, runs_dir=runs_dir)
+    assert not runs_dir.exists()
+
+
+def test_network_over_its_budget_is_refused_before_anything_is_written(tiny: Experiment, runs_dir: Path) -> None:
+    with pytest.raises(ModelError, match=r"budget\.parameters"):
+        train(with_fields(tiny, budget={"parameters": 100}), runs_dir=runs_dir)
     assert not runs_dir.exists()
 
 

@@ -18,6 +18,7 @@ from windtunnel.core.types import DataInitialised, ImageBytes
 from windtunnel.data.open import OpenedData, open_data
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.evaluation.tta import Views
+from windtunnel.models.budget import check_budget
 from windtunnel.optim.averaging import Averaging
 from windtunnel.optim.losses import CrossEntropy
 from windtunnel.optim.schedules import Schedule
@@ -102,6 +103,10 @@ def build_model(experiment: Experiment, data: OpenedData, precision: Precision) 
     with seeded(derive_seed(experiment.seed, "init")):
         model: nn.Module = experiment.model.build(
             num_classes=len(data.spec.class_names), in_channels=images.shape[1], image_size=tuple(images.shape[2:])
+        )
+    if experiment.budget is not None:
+        check_budget(
+            experiment.budget, model, input_shape=tuple(images.shape[1:]), batch_size=experiment.data.batch_size
         )
     model = precision.convert(model)
     return model.to(memory_format=torch.channels_last) if experiment.runtime.channels_last else model
