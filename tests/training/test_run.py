@@ -68,6 +68,14 @@ def test_training_leaves_the_callers_random_state_alone(tiny: Experiment, runs_d
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_threads_and_determinism_hold_for_the_run_only(tiny: Experiment, runs_dir: Path) -> None:
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    runtime = {**tiny.runtime.model_dump(), "threads": before[0] + 1, "deterministic": True}
+    result = train(with_fields(with_train(tiny, epochs=1.0), runtime=runtime), runs_dir=runs_dir)
+    assert json.loads((result.folder / "env.json").read_text())["threads"] == before[0] + 1
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
 def test_fractional_epochs_end_within_an_epoch(tiny: Experiment, runs_dir: Path) -> None:
     summary = train(with_train(tiny, epochs=1.3), runs_dir=runs_dir).summary
     assert summary["steps"] == math.ceil(1.3 * 8)

@@ -1,10 +1,13 @@
 """What a run ran on, for ``env.json``. Environment variables are left out: they may hold secrets."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -18,13 +21,25 @@ from windtunnel.training.assemble import Parts
 _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "numba", "triton")
 
 
-def prepare_process(runtime: RuntimeConfig) -> AllocatorState:
-    """Set threads, determinism and the host allocator for the whole process; returns what was done to the last."""
-    if runtime.threads is not None:
-        torch.set_num_threads(runtime.threads)
-    torch.use_deterministic_algorithms(runtime.deterministic)
-    torch.backends.cudnn.benchmark = not runtime.deterministic
-    return tune_host_allocator(runtime.tune_allocator)
+@contextmanager
+def process_settings(runtime: RuntimeConfig) -> Iterator[AllocatorState]:
+    """Set threads and determinism for the block, and the host allocator for good, since glibc cannot tell its old one.
+
+    Yields what was done to the allocator.
+    """
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    if runtime.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+    try:
+        torch.set_num_threads(runtime.threads or threads)
+        torch.use_deterministic_algorithms(runtime.deterministic)
+        torch.backends.cudnn.benchmark = not runtime.deterministic
+        yield tune_host_allocator(runtime.tune_allocator)
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = benchmark
 
 
 def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, Any]:

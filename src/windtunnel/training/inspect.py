@@ -25,7 +25,7 @@ from windtunnel.evaluation.metrics import Metrics, compute_metrics
 from windtunnel.evaluation.predict import predict_logits
 from windtunnel.training.assemble import Parts, assemble, build_loader
 from windtunnel.training.checkpoint import load_weights
-from windtunnel.training.environment import prepare_process
+from windtunnel.training.environment import process_settings
 from windtunnel.training.folder import RunFolder, open_run
 
 Split = Literal["validation", "test"]
@@ -73,14 +73,9 @@ def evaluate(
         CheckpointError: the weights are missing or damaged.
     """
     folder = open_run(run, runs_dir)
-    parts = _load(folder, tta, weights)
-    part: ImageBytes | None = getattr(parts.data, split)
-    if part is None:
-        raise UsageError(f"{folder.path.name} has no {split} part; its split is {parts.experiment.data.split}")
-    loader = build_loader(parts.experiment, parts.data, split, parts.precision, training=False)
-    logits = predict_logits(parts.forward, loader, parts.views, autocast=parts.precision.autocast())
-    metrics = compute_metrics(logits.cpu(), part.labels, parts.data.spec.class_names)
-    return EvalResult(folder.path, split, parts.experiment.evaluate.tta.name, weights, metrics)
+    experiment = _with_tta(folder.read_experiment(), tta)
+    with process_settings(experiment.runtime):
+        return _evaluate(folder, experiment, split, weights)
 
 
 def predict(
@@ -107,16 +102,31 @@ def predict(
         CheckpointError: the weights are missing or damaged.
     """
     folder = open_run(run, runs_dir)
-    parts = _load(folder, tta, weights)
+    experiment = _with_tta(folder.read_experiment(), tta)
+    with process_settings(experiment.runtime):
+        return _predict(folder, experiment, weights, images, out)
+
+
+def _evaluate(folder: RunFolder, experiment: Experiment, split: Split, weights: Weights) -> EvalResult:
+    parts = _load(folder, experiment, weights)
+    part: ImageBytes | None = getattr(parts.data, split)
+    if part is None:
+        raise UsageError(f"{folder.path.name} has no {split} part; its split is {parts.experiment.data.split}")
+    loader = build_loader(parts.experiment, parts.data, split, parts.precision, training=False)
+    logits = predict_logits(parts.forward, loader, parts.views, autocast=parts.precision.autocast())
+    metrics = compute_metrics(logits.cpu(), part.labels, parts.data.spec.class_names)
+    return EvalResult(folder.path, split, parts.experiment.evaluate.tta.name, weights, metrics)
+
+
+def _predict(folder: RunFolder, experiment: Experiment, weights: Weights, images: Path, out: Path) -> int:
+    parts = _load(folder, experiment, weights)
     found = read_images(images, like=parts.data.spec)
     probabilities = _predict_images(parts, found.images).softmax(1)
     write_text(out, _format_predictions(found.names, probabilities, parts.data.spec.class_names))
     return len(found.names)
 
 
-def _load(folder: RunFolder, tta: str | None, weights: Weights) -> Parts:
-    experiment = _with_tta(folder.read_experiment(), tta)
-    prepare_process(experiment.runtime)
+def _load(folder: RunFolder, experiment: Experiment, weights: Weights) -> Parts:
     path = folder.checkpoints / f"{weights}.safetensors"
     if not path.exists():
         raise CheckpointError(f"{folder.path} has no {path.name}; it has not come to a checkpoint that writes it")

@@ -25,7 +25,7 @@ from windtunnel.track.files import FileTracker
 from windtunnel.training.assemble import Parts, assemble, initialise_from_data
 from windtunnel.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from windtunnel.training.early_stop import is_exhausted, watch
-from windtunnel.training.environment import describe_environment, prepare_process
+from windtunnel.training.environment import describe_environment, process_settings
 from windtunnel.training.folder import RunFolder, create_run_folder, open_run
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
 from windtunnel.training.loop import train_epochs
@@ -69,8 +69,8 @@ _STOPPED_EARLY = _Ending("finished", "early stopping", 0)
 
 def plan(experiment: Experiment) -> RunInfo:
     """Build everything the run needs, train nothing, write nothing, and return what would run."""
-    prepare_process(experiment.runtime)
-    return assemble(experiment).info(folder="", start_step=0)
+    with process_settings(experiment.runtime):
+        return assemble(experiment).info(folder="", start_step=0)
 
 
 def train(
@@ -92,16 +92,12 @@ def train(
         UsageError: the experiment cannot be run here; nothing was written.
         RunError: the run started and could not go on; its folder is kept and can be resumed.
     """
-    allocator = prepare_process(experiment.runtime)
-    seconds: dict[str, float] = {}
-    parts = _assemble_timed(experiment, seconds)
-    folder = create_run_folder(
-        experiment, runs_dir, environment=describe_environment(parts, allocator), overrides=overrides
-    )
-    state = TrainState.fresh(parts.device)
-    state.seconds.update(seconds)
-    with folder.hold():
-        return _drive(parts, state, folder, trackers)
+    with process_settings(experiment.runtime) as allocator:
+        parts, state = _assemble_timed(experiment)
+        environment = describe_environment(parts, allocator)
+        folder = create_run_folder(experiment, runs_dir, environment=environment, overrides=overrides)
+        with folder.hold():
+            return _drive(parts, state, folder, trackers)
 
 
 def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = ()) -> RunResult:
@@ -122,15 +118,17 @@ def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[
                 tracker.message(f"{folder.path} has already {summary['status']}; nothing to resume")
             return RunResult(folder.path, summary)
         experiment = folder.read_experiment()
-        prepare_process(experiment.runtime)
-        parts = _assemble_timed(experiment, {})
-        (folder.path / "summary.json").unlink(missing_ok=True)
-        return _drive(parts, TrainState.fresh(parts.device), folder, trackers)
+        with process_settings(experiment.runtime):
+            parts, state = _assemble_timed(experiment)
+            (folder.path / "summary.json").unlink(missing_ok=True)
+            return _drive(parts, state, folder, trackers)
 
 
-def _assemble_timed(experiment: Experiment, seconds: dict[str, float]) -> Parts:
-    with Stopwatch(resolve_device(experiment.runtime.device), seconds).measure("prepare"):
-        return assemble(experiment)
+def _assemble_timed(experiment: Experiment) -> tuple[Parts, TrainState]:
+    device = resolve_device(experiment.runtime.device)
+    state = TrainState.fresh(device)
+    with Stopwatch(device, state.seconds).measure("prepare"):
+        return assemble(experiment), state
 
 
 def _drive(parts: Parts, state: TrainState, folder: RunFolder, trackers: Sequence[Tracker]) -> RunResult:
