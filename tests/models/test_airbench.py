@@ -59,9 +59,7 @@ def test_parameter_counts(preset: str, count: int) -> None:
 
 
 def test_only_what_airbench_trains_is_trained() -> None:
-    frozen = {
-        name for name, parameter in build("airbench94").named_parameters() if not parameter.requires_grad
-    }
+    frozen = {name for name, parameter in build("airbench94").named_parameters() if not parameter.requires_grad}
     norms = {f"groups.{group}.norm{norm}.weight" for group in range(3) for norm in (1, 2)}
     assert frozen == norms | {"whiten.weight"}
 
