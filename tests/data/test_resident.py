@@ -3,6 +3,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from windtunnel.augment.engine import build_transform
+from windtunnel.config.augment import HorizontalFlip, RandomCrop
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.resident import ResidentLoader
 
@@ -93,3 +95,36 @@ def test_parameters_are_drawn_once_an_epoch():
     loader = make_loader()
     list(loader.epoch(7))
     assert loader.transform.draws == [(10, 7)]
+
+
+def make_real_loader(batch_size, device="cpu"):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (24, 8, 8, 3), dtype=torch.uint8, generator=generator)
+    data = ImageBytes(pixels.permute(0, 3, 1, 2).to(device), torch.arange(24, device=device) % 3)
+    ops = (RandomCrop(padding=2), HorizontalFlip())
+    transform = build_transform(
+        ops, data.images, mean=(0.5,) * 3, std=(0.25,) * 3, num_classes=3, seed=5, backend="torch"
+    )
+    ids = torch.arange(24) * 7
+    return ResidentLoader(data, transform, ids=ids, batch_size=batch_size, seed=5, shuffle=True, drop_last=True)
+
+
+def collect(loader, epoch):
+    return [torch.cat(parts).cpu() for parts in zip(*loader.epoch(epoch), strict=True)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 12, 24])
+def test_what_an_epoch_holds_does_not_depend_on_how_it_is_split(batch_size):
+    expected = collect(make_real_loader(8), 1)
+    assert all(
+        left.equal(right) for left, right in zip(collect(make_real_loader(batch_size), 1), expected, strict=True)
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_plan_is_the_same_on_the_gpu():
+    here, there = collect(make_real_loader(8), 1), collect(make_real_loader(8, "cuda"), 1)
+    assert here[1].equal(there[1])
+    assert here[2].equal(there[2])
+    torch.testing.assert_close(here[0], there[0])
