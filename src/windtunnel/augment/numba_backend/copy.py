@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from windtunnel.augment.instruction import Code
-from windtunnel.augment.numba_backend.compiled import compiled
+from windtunnel.augment.numba_backend.compiled import compiled, entry_point
 from windtunnel.augment.numba_backend.warps import place
 
 Floats = NDArray[np.float32]
@@ -33,7 +33,7 @@ def trace_axis(
         index[i] = at
 
 
-@compiled
+@entry_point
 def copy_bytes(
     pixels: NDArray[np.uint8],
     rows: NDArray[np.int64],

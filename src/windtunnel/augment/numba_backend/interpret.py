@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from windtunnel.augment.instruction import Code
 from windtunnel.augment.numba_backend import paints, warps
-from windtunnel.augment.numba_backend.compiled import ZERO, compiled
+from windtunnel.augment.numba_backend.compiled import ZERO, compiled, entry_point
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -191,7 +191,7 @@ def store(planes: Floats, out: Floats, scale: Floats, offset: Floats, last: bool
         out[3 * i + 2] = blue[i] * scale[2] + offset[2]
 
 
-@compiled
+@entry_point
 def render(
     pixels: NDArray[np.uint8],
     rows: NDArray[np.int64],
