@@ -198,7 +198,7 @@ def _rows(calls: Sequence[_Call], macs: Mapping[str, int], *, depth: int | None)
             continue
         whole = depth is not None and level == depth
         parameters = _parameters(call.module, whole=whole) if call.name not in seen else 0
-        if not whole and _is_hidden(call, parameters):
+        if isinstance(call.module, nn.Identity) or (not whole and _is_hidden(call, parameters)):
             continue
         spent = macs.get(call.name, 0) if whole else _own_macs(call, macs)
         rows.append(_layer(call, len(rows) + 1, parameters, spent if call.name not in seen else 0))
@@ -213,7 +213,7 @@ def _layer(call: _Call, number: int, parameters: int, macs: int) -> Layer:
 
 def _is_hidden(call: _Call, parameters: int) -> bool:
     container = isinstance(call.module, nn.Sequential) or call.name == ""
-    return (container or call.in_place or isinstance(call.module, nn.Identity)) and not parameters
+    return (container or call.in_place) and not parameters
 
 
 def _parameters(module: nn.Module, *, whole: bool) -> int:
