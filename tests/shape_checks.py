@@ -4,17 +4,31 @@
 annotations are mypy's work; protocols among them could not be checked at run time anyway.
 """
 
+import functools
 from typing import get_args
 
+import torch
 from beartype import beartype
 from jaxtyping import AbstractArray
 
 
 def check_shapes(function):
-    """Return ``function`` checking the arguments and results that are annotated as arrays."""
+    """Return ``function`` checking the arguments and results that are annotated as arrays.
+
+    Nothing is checked while ``torch.compile`` traces: it would trace the checks.
+    """
     hints = getattr(function, "__annotations__", {})
     function.__annotations__ = {name: hint for name, hint in hints.items() if _holds_array(hint)}
-    return beartype(function)
+    if not function.__annotations__:
+        return function
+    checked = beartype(function)
+
+    @functools.wraps(function)
+    def check_unless_traced(*arguments, **keywords):
+        chosen = function if torch.compiler.is_compiling() else checked
+        return chosen(*arguments, **keywords)
+
+    return check_unless_traced
 
 
 def _holds_array(hint):
