@@ -60,3 +60,27 @@ def test_summary_names_what_is_wrong(cli):
     ):
         done = cli("summary", *words)
         assert (done.code, said in done.err) == (2, True), (words, done.err)
+
+
+def test_a_network_written_as_blocks_trains(cli, tmp_path):
+    (tmp_path / "net.yaml").write_text(
+        "base: quickstart\n"
+        "model:\n"
+        "  name: sequential\n"
+        "  blocks:\n"
+        "    - {name: conv, out_channels: 8}\n"
+        "    - {name: highway, blocks: [residual, {name: branch, branches: [residual, bottleneck], combine: mean}]}\n"
+        "    - head\n"
+        "train: {epochs: 0.05, validate_every: 0}\n"
+    )
+    done = cli("train", "net.yaml", "--quiet", "--runs-dir", "runs")
+    assert done.code == 0, done.err
+    assert "test:" in done.out
+
+
+def test_blocks_that_do_not_fit_and_broken_budgets_end_before_training(cli, tmp_path):
+    misfit = "model={name: sequential, blocks: [{name: conv, out_channels: 6}, bottleneck, head]}"
+    done = cli("train", "quickstart", misfit, "--runs-dir", "runs")
+    assert (done.code, "model.blocks.1 (bottleneck): reduction 4" in done.err) == (2, True)
+    done = cli("train", "quickstart", "budget.parameters=10_000", "--runs-dir", "runs")
+    assert (done.code, "budget.parameters: 70,122 exceeds 10,000" in done.err) == (2, True)

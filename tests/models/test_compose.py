@@ -118,7 +118,9 @@ def test_a_reduction_that_does_not_divide_names_the_block_and_what_would():
     said = refuse(*blocks, HEAD)
     assert said.startswith("model.blocks.1.branches.1.blocks.1 (bottleneck): ")
     assert "reduction 3 does not divide the 8 channels; use one of [1, 2, 4, 8]" in said
-    assert "4 x 3 = 12 does not divide the 8" in refuse(CONV, {"name": "double_encode", "second": 3}, HEAD)
+    assert "the reduction 4 x 3 = 12 does not divide the 8" in refuse(
+        CONV, {"name": "double_encode", "second": 3}, HEAD
+    )
 
 
 def test_a_highway_that_changes_the_shape_names_both():

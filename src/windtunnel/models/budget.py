@@ -36,7 +36,8 @@ class Excess:
     def __str__(self) -> str:
         where = f"; largest: {', '.join(self.largest)}" if self.largest else ""
         over = 100 * (self.measured / self.allowed - 1)
-        return f"budget.{self.limit}: {self.measured:,.6g} exceeds {self.allowed:,.6g} by {over:.3g}%{where}"
+        figures = f"{_show(self.measured)} exceeds {_show(self.allowed)} by {_show(over)}%"
+        return f"budget.{self.limit}: {figures}{where}"
 
 
 def check_budget(budget: BudgetConfig, module: nn.Module, *, input_shape: Shape, batch_size: int) -> None:
@@ -87,6 +88,10 @@ def latency_ms(module: nn.Module, input_shape: Shape) -> float:
             module(image)
             times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[1:])  # the first pays for lazy initialisation
+
+
+def _show(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _largest(summary: ModelSummary, field: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, *, in_channels: int, reduction: int, activation: str) -> None:
         super().__init__()
-        inner = _divide(in_channels, reduction, f"bottleneck: reduction {reduction}")
+        inner = _divide(in_channels, reduction, f"reduction {reduction}")
         widths = (in_channels, inner, inner, in_channels)
         self.path = _conv_path(widths, kernels=(1, 3, 1), activation=activation)
 
@@ -80,7 +80,7 @@ class DoubleEncode(nn.Module):
 
     def __init__(self, *, in_channels: int, first: int, second: int, activation: str) -> None:
         super().__init__()
-        inner = _divide(in_channels, first * second, f"double_encode: {first} x {second} = {first * second}")
+        inner = _divide(in_channels, first * second, f"the reduction {first} x {second} = {first * second}")
         outer = in_channels // first
         widths = (in_channels, outer, inner, inner, outer, in_channels)
         self.path = _conv_path(widths, kernels=(1, 1, 3, 1, 1), activation=activation)
