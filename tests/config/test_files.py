@@ -38,7 +38,9 @@ def test_key_given_twice_is_an_error_with_its_line() -> None:
         parse_yaml("a: 1\na: 2", "test")
 
 
-@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\tx: 1", "!!python/object/apply:os.getcwd []", "? [1]\n: 2", "&a [*a, \x00]"])
+@pytest.mark.parametrize(
+    "text", ["a: [1", "a: b: c", "\tx: 1", "!!python/object/apply:os.getcwd []", "? [1]\n: 2", "&a [*a, \x00]"]
+)
 def test_broken_yaml_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match="not valid YAML"):
         parse_yaml(text, "test")
@@ -52,9 +54,17 @@ def test_missing_and_binary_files_are_usage_errors(tmp_path: Path) -> None:
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12),
-    lambda children: st.lists(children, max_size=3)
-    | st.dictionaries(st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), max_size=6), children, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), max_size=6), children, max_size=3
+        )
+    ),
     max_leaves=8,
 )
 
@@ -75,7 +85,9 @@ def test_any_text_parses_or_is_a_config_error(text: str) -> None:
 def test_schema_describes_every_component_and_field() -> None:
     schema = json_schema()
     assert {"Sgd", "Airbench", "RandomCrop", "Cifar10", "Cosine"} <= set(schema["$defs"])
-    fields = [field for part in schema["$defs"].values() for name, field in part["properties"].items() if name != "name"]
+    fields = [
+        field for part in schema["$defs"].values() for name, field in part["properties"].items() if name != "name"
+    ]
     assert all("description" in field for field in fields)
 
 

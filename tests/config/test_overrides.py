@@ -51,7 +51,9 @@ def test_the_tree_itself_is_left_alone() -> None:
     assert repr(TREE) == before
 
 
-@pytest.mark.parametrize("text", ["data.batch_size", "=3", "a..b=1", "augment.7.p=1", "augment.x.p=1", "data.batch_size.x=1", "a=[1"])
+@pytest.mark.parametrize(
+    "text", ["data.batch_size", "=3", "a..b=1", "augment.7.p=1", "augment.x.p=1", "data.batch_size.x=1", "a=[1"]
+)
 def test_malformed_overrides_are_config_errors(text: str) -> None:
     with pytest.raises(ConfigError):
         apply_overrides(TREE, [text])

@@ -14,7 +14,9 @@ def test_figures_equal_scikit_learn() -> None:
     top1, top5 = (top_k_accuracy_score(labels, logits.numpy(), k=k) for k in (1, 5))
     assert metrics.accuracy == pytest.approx(top1)
     assert metrics.top5_accuracy == pytest.approx(top5)
-    assert list(metrics.per_class.values()) == pytest.approx(recall_score(labels, logits.argmax(1), average=None).tolist())
+    assert list(metrics.per_class.values()) == pytest.approx(
+        recall_score(labels, logits.argmax(1), average=None).tolist()
+    )
     assert metrics.loss == pytest.approx(log_loss(labels, logits.double().softmax(1).numpy()), rel=1e-5)
 
 

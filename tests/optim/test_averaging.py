@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from windtunnel.optim.averaging import LookaheadEma
+from windtunnel.optim.averaging import Lookahead, LookaheadEma
 
 
 def test_jumps_follow_the_formula() -> None:
@@ -48,4 +48,19 @@ def test_state_round_trips() -> None:
         model.weight += 1.0
     averaging.update(1, 10)
     other.load_state_dict(averaging.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(averaging.state_dict()["slow"], other.state_dict()["slow"], strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(averaging.state_dict()["slow"], other.state_dict()["slow"], strict=True)
+    )
+
+
+def test_lookahead_moves_alpha_of_the_way_every_k_steps() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    slow = model.weight.item()
+    averaging = Lookahead(model, every=5, alpha=0.5)
+    for step in range(1, 11):
+        with torch.no_grad():
+            model.weight += 1.0
+        averaging.update(step, 10)
+        if step % 5 == 0:
+            slow += 0.5 * 5.0
+            assert model.weight.item() == pytest.approx(slow)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from windtunnel.optim.losses import CrossEntropy
+from windtunnel.optim.losses import CrossEntropy, Focal
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -22,3 +22,26 @@ def test_sum_is_the_mean_times_the_batch() -> None:
 def test_half_precision_logits_are_reduced_in_float32() -> None:
     loss = CrossEntropy(label_smoothing=0.0, reduction="sum")(torch.randn(4, 3).bfloat16(), torch.tensor([0, 1, 2, 0]))
     assert loss.dtype is torch.float32
+
+
+def test_class_weights_equal_torch() -> None:
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    weights = (1.0, 2.0, 0.5)
+    ours = CrossEntropy(class_weights=weights)(logits, labels)
+    assert torch.equal(ours, functional.cross_entropy(logits, labels, weight=torch.tensor(weights)))
+
+
+def test_focal_without_focus_is_cross_entropy() -> None:
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    ours = Focal(gamma=1e-9, reduction="mean")(logits, labels)
+    assert ours.item() == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+
+
+def test_focal_counts_easy_images_less() -> None:
+    logits = torch.tensor([[5.0, 0.0], [0.5, 0.0]])
+    easy, hard = (
+        Focal(gamma=2.0, reduction="sum")(row[None], torch.tensor([0]))
+        / functional.cross_entropy(row[None], torch.tensor([0]))
+        for row in logits
+    )
+    assert easy < hard

@@ -78,7 +78,9 @@ def test_prediction_reads_arrays(run: Path, tmp_path: Path) -> None:
     assert predict(run, images=tmp_path / "images.npz", out=tmp_path / "out.csv") == 5
 
 
-@pytest.mark.parametrize("array", [np.zeros((2, 9, 8), np.uint8), np.zeros((2, 8, 8), np.float32), np.zeros((0, 8, 8), np.uint8)])
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 9, 8), np.uint8), np.zeros((2, 8, 8), np.float32), np.zeros((0, 8, 8), np.uint8)]
+)
 def test_arrays_that_do_not_fit_are_refused(run: Path, tmp_path: Path, array: np.ndarray) -> None:
     np.savez(tmp_path / "images.npz", images=array)
     with pytest.raises(DataError, match=r"images\.npz"):

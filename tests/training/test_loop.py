@@ -85,7 +85,10 @@ def test_clipping_bounds_the_update(tiny: Experiment) -> None:
     parts = assemble(with_fields(tiny, train=fields, optim=optim, averaging=None, schedule="constant"))
     before = [parameter.detach().clone() for parameter in parts.model.parameters()]
     run(parts)
-    moved = sum(float((a - b.detach()).square().sum()) for a, b in zip(before, parts.model.parameters(), strict=True)) ** 0.5
+    moved = (
+        sum(float((a - b.detach()).square().sum()) for a, b in zip(before, parts.model.parameters(), strict=True))
+        ** 0.5
+    )
     assert 0 < moved <= parts.total_steps * 1e-6 * 1.01
 
 
@@ -93,10 +96,11 @@ def test_group_trains_for_its_epochs_only(tiny: Experiment) -> None:
     optim = {"name": "sgd", "lr": 0.05, "groups": [{"match": "*.bias", "train_epochs": 1.0}]}
     parts = assemble(with_fields(tiny, optim=optim, averaging=None))
     biases = [parameter for name, parameter in parts.model.named_parameters() if name.endswith(".bias")]
-    state, seen = TrainState.fresh(parts.device), []
-    for event in train_epochs(parts, state):
-        if isinstance(event, EpochReport):
-            seen.append(torch.cat([bias.detach().flatten() for bias in biases]).clone())
+    seen = [
+        torch.cat([bias.detach().flatten() for bias in biases])
+        for event in train_epochs(parts, TrainState.fresh(parts.device))
+        if isinstance(event, EpochReport)
+    ]
     assert torch.equal(seen[0], seen[-1])
     assert all(not bias.requires_grad for bias in biases)
 

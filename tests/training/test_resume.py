@@ -75,9 +75,7 @@ def run_and_die(experiment: Experiment, folder: Path, step: int, how: str) -> tu
 
 def changed(experiment: Experiment, **train_fields: Any) -> Experiment:
     threads = experiment.runtime.model_copy(update={"threads": 1})
-    return experiment.model_copy(
-        update={"train": experiment.train.model_copy(update=train_fields), "runtime": threads}
-    )
+    return experiment.model_copy(update={"train": experiment.train.model_copy(update=train_fields), "runtime": threads})
 
 
 def assert_same_weights(first: Path, second: Path) -> None:

@@ -106,6 +106,15 @@ def test_early_stopping_ends_with_the_best_weights(tiny: Experiment, runs_dir: P
     assert (summary["reason"], summary["epochs"], summary["evaluated_weights"]) == ("early stopping", 2.0, "best")
 
 
+def test_plateau_ends_the_run_once_the_rate_is_low_and_resumes_where_it_was(tiny: Experiment, runs_dir: Path) -> None:
+    schedule = {"name": "plateau", "patience": 1, "factor": 0.01, "threshold": 0.99, "stop_below_lr": 1e-3}
+    result = train(with_fields(with_train(tiny, epochs=9.0), schedule=schedule), runs_dir=runs_dir)
+    assert result.summary["reason"].startswith("the learning rate fell below")
+    assert result.summary["epochs"] == 3.0
+    (result.folder / "summary.json").unlink()
+    assert resume(result.folder).summary["steps"] == result.summary["steps"]
+
+
 def test_bad_data_leaves_no_run_folder(tiny: Experiment, runs_dir: Path) -> None:
     too_large = with_fields(tiny, data={**tiny.data.model_dump(), "batch_size": 100_000})
     with pytest.raises(DataError, match=r"data\.batch_size"):

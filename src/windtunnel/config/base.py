@@ -150,9 +150,7 @@ class ComponentOf:
                 return self.adopt(name, found, {key: item for key, item in fields.items() if key != "name"})
         except UsageError as error:
             raise PydanticCustomError("component_import", "{text}", {"text": str(error)}) from error
-        raise PydanticCustomError(
-            "component_import", "{name} is not a windtunnel Component config", {"name": name}
-        )
+        raise PydanticCustomError("component_import", "{name} is not a windtunnel Component config", {"name": name})
 
 
 def _dump(value: Any) -> Any:

@@ -5,20 +5,15 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from windtunnel.config.augment import AugmentConfig
+from windtunnel.config.averaging import AveragingConfig
 from windtunnel.config.base import FrozenConfig, NonNegativeInt
 from windtunnel.config.budget import BudgetConfig
 from windtunnel.config.data import DataConfig
+from windtunnel.config.loss import CrossEntropy, LossConfig
 from windtunnel.config.models import ModelConfig
-from windtunnel.config.optim import (
-    AveragingConfig,
-    CrossEntropy,
-    LossConfig,
-    OptimConfig,
-    ScheduleConfig,
-    Sgd,
-)
-from windtunnel.config.optim import Cosine as CosineSchedule
+from windtunnel.config.optim import OptimConfig, Sgd
 from windtunnel.config.run import EvaluateConfig, RuntimeConfig, TrainConfig
+from windtunnel.config.schedule import Cosine, Plateau, ScheduleConfig
 
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
@@ -42,7 +37,7 @@ class Experiment(FrozenConfig):
     """Upper limits on what the network costs, checked before training."""
     optim: OptimConfig = Sgd()
     """The optimizer."""
-    schedule: ScheduleConfig = CosineSchedule()
+    schedule: ScheduleConfig = Cosine()
     """Learning rate over time."""
     loss: LossConfig = CrossEntropy()
     """The loss."""
@@ -56,12 +51,16 @@ class Experiment(FrozenConfig):
     """How accuracy is measured."""
 
     @model_validator(mode="after")
-    def _early_stopping_needs_validation(self) -> "Experiment":
-        if self.train.early_stopping is None:
-            return self
-        if self.data.split.model_dump().get("validation", 0) == 0 or self.train.validate_every == 0:
-            raise ValueError(
-                "train.early_stopping needs a validation part: set data.split.validation above 0 "
-                "and train.validate_every above 0"
-            )
+    def _watching_needs_validation(self) -> "Experiment":
+        watchers = {
+            "train.early_stopping": self.train.early_stopping is not None,
+            "schedule plateau": isinstance(self.schedule, Plateau),
+        }
+        has_part = self.data.split.model_dump().get("validation", 0) > 0
+        for watcher, is_on in watchers.items():
+            if is_on and not (has_part and self.train.validate_every > 0):
+                raise ValueError(
+                    f"{watcher} needs a validation part: set data.split.validation above 0 and "
+                    "train.validate_every above 0"
+                )
         return self

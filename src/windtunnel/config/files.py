@@ -34,13 +34,9 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is not text", problem_mark=key_node.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is not text", problem_mark=key_node.start_mark)
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -69,9 +65,7 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(
-            source, [Problem(place, f"not valid YAML: {error.problem or error.context}")]
-        ) from None
+        raise ConfigError(source, [Problem(place, f"not valid YAML: {error.problem or error.context}")]) from None
     except yaml.YAMLError as error:
         raise ConfigError(source, [Problem("", f"not valid YAML: {error}")]) from None
 
@@ -93,9 +87,7 @@ def read_yaml(path: Path) -> Any:
 
 def dump_tree(tree: Any) -> str:
     """Return plain values as YAML, short lists on one line."""
-    return yaml.dump(
-        tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
-    )
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True)
 
 
 def dump_yaml(config: BaseModel) -> str:

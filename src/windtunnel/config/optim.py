@@ -1,4 +1,4 @@
-"""Optimizers, parameter groups, learning-rate schedules, losses and weight averaging."""
+"""Optimizers and their parameter groups."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -9,7 +9,6 @@ from windtunnel.config.base import (
     ComponentOf,
     Count,
     Flag,
-    Fraction,
     FrozenConfig,
     NonNegativeReal,
     OpenFraction,
@@ -31,7 +30,14 @@ class ParameterGroup(FrozenConfig):
     """Frozen after this many epochs; 0 freezes from the start, ``null`` trains throughout."""
 
 
-class Sgd(Component):
+class _Optimizer(Component):
+    weight_decay: NonNegativeReal = 0.0
+    """Weight decay; coupled (L2) or decoupled as the optimizer has it."""
+    groups: tuple[ParameterGroup, ...] = ()
+    """Exceptions by parameter name."""
+
+
+class Sgd(_Optimizer):
     """Stochastic gradient descent with momentum (torch.optim.SGD)."""
 
     target: ClassVar[str] = "windtunnel.optim.optimizers:build_sgd"
@@ -44,8 +50,6 @@ class Sgd(Component):
     """Nesterov's form."""
     weight_decay: NonNegativeReal = 5e-4
     """L2 penalty, coupled as in torch."""
-    groups: tuple[ParameterGroup, ...] = ()
-    """Exceptions by parameter name."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "Sgd":
@@ -54,79 +58,70 @@ class Sgd(Component):
         return self
 
 
-OptimConfig = Annotated[Sgd, ComponentOf("optimizer")]
+class _AdamFamily(_Optimizer):
+    lr: PositiveReal = 1e-3
+    """Peak learning rate."""
+    betas: tuple[OpenFraction, OpenFraction] = (0.9, 0.999)
+    """Decay of the gradient's and of its square's running mean."""
+    eps: PositiveReal = 1e-8
+    """Added to the denominator."""
 
 
-class _Warmup(Component):
-    warmup_epochs: NonNegativeReal = 0.0
-    """Epochs of linear rise in front, from ``warmup_from`` to the schedule's start."""
-    warmup_from: NonNegativeReal = 0.0
-    """Multiplier at step 0 when there is a warm-up."""
+class Adam(_AdamFamily):
+    """Adam with L2 penalty (torch.optim.Adam). Source: Kingma and Ba 2015."""
+
+    target: ClassVar[str] = "windtunnel.optim.optimizers:build_adam"
+    name: Literal["adam"] = "adam"
 
 
-class Constant(_Warmup):
-    """The same learning rate throughout."""
+class AdamW(_AdamFamily):
+    """Adam with decoupled weight decay (torch.optim.AdamW). Source: Loshchilov and Hutter 2019."""
 
-    target: ClassVar[str] = "windtunnel.optim.schedules:Constant"
-    name: Literal["constant"] = "constant"
-
-
-class Cosine(_Warmup):
-    """Half a cosine from 1 to ``final``."""
-
-    target: ClassVar[str] = "windtunnel.optim.schedules:Cosine"
-    name: Literal["cosine"] = "cosine"
-    final: NonNegativeReal = 0.0
-    """Multiplier at the end."""
+    target: ClassVar[str] = "windtunnel.optim.optimizers:build_adamw"
+    name: Literal["adamw"] = "adamw"
+    weight_decay: NonNegativeReal = 1e-2
+    """Weight decay, decoupled."""
 
 
-class PiecewiseLinear(_Warmup):
-    """Straight lines between points."""
+class RmsProp(_Optimizer):
+    """RMSProp (torch.optim.RMSprop). Source: Hinton 2012, lecture 6."""
 
-    target: ClassVar[str] = "windtunnel.optim.schedules:PiecewiseLinear"
-    name: Literal["piecewise_linear"] = "piecewise_linear"
-    points: tuple[tuple[Fraction, NonNegativeReal], ...] = ((0.0, 1.0), (1.0, 0.0))
-    """(fraction of training, multiplier), rising in the first; held constant outside."""
-
-    @model_validator(mode="after")
-    def _points_rise(self) -> "PiecewiseLinear":
-        places = [place for place, _ in self.points]
-        if not places or places != sorted(set(places)):
-            raise ValueError(f"points need rising fractions of training, not {places}")
-        return self
-
-
-ScheduleConfig = Annotated[Constant | Cosine | PiecewiseLinear, ComponentOf("schedule")]
+    target: ClassVar[str] = "windtunnel.optim.optimizers:build_rmsprop"
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: PositiveReal = 1e-3
+    """Peak learning rate."""
+    alpha: OpenFraction = 0.99
+    """Decay of the squared gradient's running mean."""
+    momentum: OpenFraction = 0.0
+    """Momentum."""
+    eps: PositiveReal = 1e-8
+    """Added to the denominator."""
 
 
-class CrossEntropy(Component):
-    """Softmax cross entropy."""
+class Muon(_Optimizer):
+    """Orthogonalised momentum for filters and matrices; momentum SGD for everything else.
 
-    target: ClassVar[str] = "windtunnel.optim.losses:CrossEntropy"
-    name: Literal["cross_entropy"] = "cross_entropy"
-    label_smoothing: OpenFraction = 0.0
-    """Share of the target spread evenly over all classes."""
-    reduction: Literal["mean", "sum"] = "mean"
-    """``sum`` makes the gradient, and so the fitting learning rate, scale with the batch."""
-
-
-LossConfig = Annotated[CrossEntropy, ComponentOf("loss")]
-
-
-class LookaheadEma(Component):
-    """Every few steps the slow weights move towards the fast ones, and the fast ones jump to the slow.
-
-    The slow weights' decay rises as ``decay**every * (step / total)**power``. Source: airbench94 (Jordan 2024).
+    A filter bank counts as a matrix of (out, in * h * w). Source: Jordan 2024 (airbench94_muon).
     """
 
-    target: ClassVar[str] = "windtunnel.optim.averaging:LookaheadEma"
-    name: Literal["lookahead_ema"] = "lookahead_ema"
-    decay: Fraction = 0.95
-    """Decay a step at the end of training."""
-    every: Count = 5
-    """Steps between the jumps."""
-    power: NonNegativeReal = 3.0
-    """How late the decay rises."""
+    target: ClassVar[str] = "windtunnel.optim.muon:build_muon"
+    name: Literal["muon"] = "muon"
+    lr: PositiveReal = 0.24
+    """Peak learning rate of the orthogonalised update."""
+    momentum: OpenFraction = 0.6
+    """Nesterov momentum of the orthogonalised update."""
+    newton_schulz_steps: Count = 3
+    """Iterations of the orthogonalisation."""
+    renormalize: Flag = True
+    """Scale each matrix to norm sqrt(rows) before the update."""
+    match: Text = "*"
+    """Pattern of the parameter names that are orthogonalised, of those with two or more dimensions."""
+    exclude: Text = "head.*"
+    """Pattern of names that are not, although they match."""
+    sgd_lr: PositiveReal = 0.05
+    """Peak learning rate of the rest."""
+    sgd_momentum: OpenFraction = 0.85
+    """Nesterov momentum of the rest."""
 
 
-AveragingConfig = Annotated[LookaheadEma, ComponentOf("averaging")]
+OptimConfig = Annotated[Sgd | Adam | AdamW | RmsProp | Muon, ComponentOf("optimizer")]

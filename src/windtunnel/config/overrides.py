@@ -25,9 +25,7 @@ def parse_override(text: str) -> tuple[list[str], Any]:
     path, equals, value = text.partition("=")
     parts = path.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(
-            "overrides", [Problem(text, "write overrides as dotted.path=value, e.g. optim.lr=0.05")]
-        )
+        raise ConfigError("overrides", [Problem(text, "write overrides as dotted.path=value, e.g. optim.lr=0.05")])
     return parts, parse_yaml(value, f"override {text!r}")
 
 
@@ -103,7 +101,5 @@ def _descend(node: Any, key: Any) -> Any:
 def _index(node: list[Any], part: str, path: list[str]) -> int:
     if not part.isdecimal() or int(part) >= len(node):
         where = ".".join(path)
-        raise ConfigError(
-            "overrides", [Problem(where, f"is a list of {len(node)}; give an index below that", part)]
-        )
+        raise ConfigError("overrides", [Problem(where, f"is a list of {len(node)}; give an index below that", part)])
     return int(part)

@@ -41,11 +41,7 @@ def describe_error(cls: type[BaseModel], tree: Any, error: ErrorDetails) -> Prob
     if error["type"] == "missing":
         return Problem(path, "is required")
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    message = (
-        message.replace("String should", "must")
-        .replace("Tuple should", "must")
-        .replace("List should", "must")
-    )
+    message = message.replace("String should", "must").replace("Tuple should", "must").replace("List should", "must")
     if error["type"] == "literal_error":
         choices = [choice.strip(" '") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
         return Problem(path, message, _show(error["input"]), suggest(str(error["input"]), choices))
@@ -81,12 +77,7 @@ def find_model(cls: type[BaseModel], tree: Any, location: Sequence[int | str]) -
 def _child(tree: Any, part: int | str) -> Any:
     if isinstance(tree, Mapping):
         return tree.get(part)
-    if (
-        isinstance(tree, Sequence)
-        and not isinstance(tree, str)
-        and isinstance(part, int)
-        and part < len(tree)
-    ):
+    if isinstance(tree, Sequence) and not isinstance(tree, str) and isinstance(part, int) and part < len(tree):
         return tree[part]
     return None
 

@@ -57,8 +57,6 @@ class RuntimeConfig(FrozenConfig):
     """Only deterministic kernels; on CPU results are bit-identical either way."""
     threads: Count | None = None
     """CPU threads; ``null`` keeps torch's choice."""
-    augment_backend: Literal["auto", "torch", "numba"] = "auto"
-    """Code path of the augmentation; the one taken is named in ``env.json``."""
     tune_allocator: Flag = True
     """On CPU with glibc, keep freed memory in the process."""
     augment_backend: Literal["auto", "torch", "numba"] = "auto"

@@ -31,10 +31,9 @@ def resolve_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdecimal()):
         raise UsageError(f"runtime.device: {name!r} is not auto, cpu, cuda or cuda:N")
-    if int(index or 0) >= torch.cuda.device_count():
-        raise UsageError(
-            f"runtime.device: this machine has {torch.cuda.device_count()} CUDA devices, so no {name!r}; use cpu or auto"
-        )
+    present = torch.cuda.device_count()
+    if int(index or 0) >= present:
+        raise UsageError(f"runtime.device: this machine has {present} CUDA devices, so no {name!r}; use cpu or auto")
     return torch.device("cuda", int(index or 0))
 
 

@@ -32,6 +32,10 @@ class Draw(Protocol):
 class Transform(Protocol):
     """Turns rows of a resident uint8 data set into a normalised batch."""
 
+    @property
+    def backend(self) -> str:
+        """Name of the code path that was taken, for the run's record."""
+
     def draw(self, ids: Int64[Tensor, " n"], epoch: int) -> Any:
         """Draw every parameter for ``ids`` in ``epoch``: a pure function of (seed, epoch, id, op)."""
 

@@ -28,9 +28,7 @@ class Metrics:
     per_class: dict[str, float | None]
 
 
-def compute_metrics(
-    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], class_names: Sequence[str]
-) -> Metrics:
+def compute_metrics(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], class_names: Sequence[str]) -> Metrics:
     """Return the metrics of ``logits`` against ``labels``."""
     logits = logits.float()
     right = logits.argmax(1) == labels

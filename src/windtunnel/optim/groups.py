@@ -1,7 +1,7 @@
 """Splitting a model's parameters into groups by name, and freezing groups on time."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -14,29 +14,29 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 
 
 def group_parameters(
-    model: nn.Module, groups: Sequence[ParameterGroup], *, lr: float, weight_decay: float
+    model: nn.Module,
+    groups: Sequence[ParameterGroup],
+    *,
+    lr: float,
+    weight_decay: float,
+    only: Callable[[str, nn.Parameter], bool] = lambda name, parameter: True,
 ) -> list[dict[str, Any]]:
-    """Return torch parameter groups: one for each of ``groups`` and one for the rest.
+    """Return torch parameter groups: one for each of ``groups`` that has members and one for the rest.
 
-    Each holds ``peak_lr`` (what schedules scale) and ``train_epochs`` beside torch's own keys. Parameters that
-    do not require gradients are left out.
+    Each holds ``peak_lr`` (what schedules scale) and ``train_epochs`` beside torch's own keys. Parameters that do not
+    require gradients are left out, as are those that ``only`` does not want.
 
     Raises:
-        ConfigError: a pattern matches no trainable parameter.
-
+        ConfigError: a pattern matches no trainable parameter, wanted or not.
     """
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    norm_names = _names_of_norms(model)
+    members = _assign(model, list(trainable), groups)
     result = []
-    for position, group in enumerate(groups):
-        names = [name for name in trainable if _matches(name, group.match, norm_names)]
-        if not names:
-            raise ConfigError("experiment", [_no_match(position, group, list(trainable))])
-        decay = weight_decay if group.weight_decay is None else group.weight_decay
-        chosen = [trainable.pop(name) for name in names]
-        result.append(_torch_group(chosen, lr * group.lr_scale, decay, group.train_epochs))
-    if trainable:
-        result.append(_torch_group(list(trainable.values()), lr, weight_decay, None))
+    for group, names in zip((*groups, _THE_REST), members, strict=True):
+        wanted = [trainable[name] for name in names if only(name, trainable[name])]
+        if wanted:
+            decay = weight_decay if group.weight_decay is None else group.weight_decay
+            result.append(_torch_group(wanted, lr * group.lr_scale, decay, group.train_epochs))
     return result
 
 
@@ -56,9 +56,23 @@ def freeze_groups(optimizer: Optimizer, epochs_done: float) -> None:
             parameter.requires_grad_(trains)
 
 
-def _torch_group(
-    parameters: list[nn.Parameter], lr: float, decay: float, epochs: float | None
-) -> dict[str, Any]:
+_THE_REST = ParameterGroup(match="*")
+
+
+def _assign(model: nn.Module, names: list[str], groups: Sequence[ParameterGroup]) -> list[list[str]]:
+    """Return the names of each group, first match first, and of the rest."""
+    norm_names = _names_of_norms(model)
+    left, members = list(names), []
+    for position, group in enumerate(groups):
+        chosen = [name for name in left if _matches(name, group.match, norm_names)]
+        if not chosen:
+            raise ConfigError("experiment", [_no_match(position, group, left)])
+        members.append(chosen)
+        left = [name for name in left if name not in chosen]
+    return [*members, left]
+
+
+def _torch_group(parameters: list[nn.Parameter], lr: float, decay: float, epochs: float | None) -> dict[str, Any]:
     return {"params": parameters, "lr": lr, "peak_lr": lr, "weight_decay": decay, "train_epochs": epochs}
 
 
@@ -81,8 +95,5 @@ def _matches(name: str, pattern: str, norm_names: set[str]) -> bool:
 
 def _no_match(position: int, group: ParameterGroup, names: list[str]) -> Problem:
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return Problem(
-        f"optim.groups.{position}.match",
-        f"matches no trainable parameter that is left; there are {shown}",
-        repr(group.match),
-    )
+    message = f"matches no trainable parameter that is left; there are {shown}"
+    return Problem(f"optim.groups.{position}.match", message, repr(group.match))

@@ -1,4 +1,4 @@
-"""Optimizers by name, from torch where torch has them."""
+"""Optimizers by name, from torch where torch has them; fused kernels where they exist."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,48 @@ def build_sgd(
     groups: Sequence[ParameterGroup],
 ) -> torch.optim.SGD:
     """Return torch's fused SGD over ``model``'s trainable parameters."""
-    return torch.optim.SGD(
-        group_parameters(model, groups, lr=lr, weight_decay=weight_decay),
-        momentum=momentum,
-        nesterov=nesterov,
-        fused=True,
-    )
+    parameters = group_parameters(model, groups, lr=lr, weight_decay=weight_decay)
+    return torch.optim.SGD(parameters, momentum=momentum, nesterov=nesterov, fused=True)
+
+
+def build_adam(
+    model: nn.Module,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    groups: Sequence[ParameterGroup],
+) -> torch.optim.Adam:
+    """Return torch's fused Adam over ``model``'s trainable parameters."""
+    parameters = group_parameters(model, groups, lr=lr, weight_decay=weight_decay)
+    return torch.optim.Adam(parameters, betas=betas, eps=eps, fused=True)
+
+
+def build_adamw(
+    model: nn.Module,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    groups: Sequence[ParameterGroup],
+) -> torch.optim.AdamW:
+    """Return torch's fused AdamW over ``model``'s trainable parameters."""
+    parameters = group_parameters(model, groups, lr=lr, weight_decay=weight_decay)
+    return torch.optim.AdamW(parameters, betas=betas, eps=eps, fused=True)
+
+
+def build_rmsprop(
+    model: nn.Module,
+    *,
+    lr: float,
+    alpha: float,
+    momentum: float,
+    eps: float,
+    weight_decay: float,
+    groups: Sequence[ParameterGroup],
+) -> torch.optim.RMSprop:
+    """Return torch's RMSprop over ``model``'s trainable parameters; it has no fused kernel."""
+    parameters = group_parameters(model, groups, lr=lr, weight_decay=weight_decay)
+    return torch.optim.RMSprop(parameters, alpha=alpha, momentum=momentum, eps=eps)

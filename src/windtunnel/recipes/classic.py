@@ -4,8 +4,9 @@ from windtunnel.config.augment import HorizontalFlip, RandomCrop
 from windtunnel.config.data import Cifar10, DataConfig, FractionSplit, Mnist, OfficialSplit
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.models import Cnn, Lenet, SlimResnet
-from windtunnel.config.optim import Cosine, Sgd
+from windtunnel.config.optim import Sgd
 from windtunnel.config.run import TrainConfig
+from windtunnel.config.schedule import Cosine
 
 
 def mnist_lenet() -> Experiment:

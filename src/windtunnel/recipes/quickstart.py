@@ -4,8 +4,9 @@ from windtunnel.config.augment import RandomCrop
 from windtunnel.config.data import DataConfig, Digits, OfficialSplit
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.models import Cnn
-from windtunnel.config.optim import PiecewiseLinear, Sgd
+from windtunnel.config.optim import Sgd
 from windtunnel.config.run import TrainConfig
+from windtunnel.config.schedule import PiecewiseLinear
 
 
 def quickstart() -> Experiment:

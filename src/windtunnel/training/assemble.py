@@ -20,7 +20,7 @@ from windtunnel.data.resident import ResidentLoader
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
 from windtunnel.optim.averaging import Averaging
-from windtunnel.optim.losses import CrossEntropy
+from windtunnel.optim.losses import CrossEntropy, Focal
 from windtunnel.optim.schedules import Schedule
 from windtunnel.training.precision import Precision
 
@@ -36,13 +36,11 @@ class Parts:
     precision: Precision
     data: OpenedData
     model: nn.Module
-    forward: nn.Module
-    """``model``, compiled when the experiment asks for it."""
     loader: ResidentLoader
     validation: ResidentLoader | None
     optimizer: Optimizer
     schedule: Schedule
-    loss: CrossEntropy
+    loss: CrossEntropy | Focal
     averaging: Averaging | None
     scaler: torch.amp.GradScaler
     views: Views
@@ -83,7 +81,6 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
         precision=precision,
         data=data,
         model=model,
-        forward=compile_model(model, experiment.runtime.compile),
         loader=loader,
         validation=validation,
         optimizer=experiment.optim.build(model=model),
@@ -109,7 +106,18 @@ def build_model(experiment: Experiment, data: OpenedData, precision: Precision) 
             experiment.budget, model, input_shape=tuple(images.shape[1:]), batch_size=experiment.data.batch_size
         )
     model = precision.convert(model)
-    return model.to(memory_format=torch.channels_last) if experiment.runtime.channels_last else model
+    if experiment.runtime.channels_last:
+        lay_out_channels_last(model)
+    if experiment.runtime.compile != "off":
+        model.compile(mode=experiment.runtime.compile)
+    return model
+
+
+def lay_out_channels_last(model: nn.Module) -> None:
+    """Give every filter bank the memory layout that convolutions of channels-last images want."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def build_loader(
@@ -158,8 +166,3 @@ def initialise_from_data(parts: Parts) -> None:
     )
     with torch.no_grad():
         parts.model.initialise_from(torch.cat([batch.images for batch in loader.epoch(0)]))
-
-
-def compile_model(model: nn.Module, mode: str) -> nn.Module:
-    """Return ``model`` under ``torch.compile``, or as it is when ``mode`` is ``off``."""
-    return model if mode == "off" else torch.compile(model, mode=mode)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from windtunnel.core.files import replacing
 from windtunnel.errors import CheckpointError
+from windtunnel.optim.plateau import Plateau
 from windtunnel.training.assemble import Parts
 from windtunnel.training.state import TrainState
 
@@ -41,6 +42,8 @@ def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
     parts.scaler.load_state_dict(saved["scaler"])
     if parts.averaging is not None:
         parts.averaging.load_state_dict(saved["averaging"])
+    if isinstance(parts.schedule, Plateau):
+        parts.schedule.load_state_dict(saved["schedule"])
     state.load_state_dict(saved["state"])
     torch.set_rng_state(saved["rng"]["cpu"])
     if parts.device.type == "cuda":
@@ -97,6 +100,7 @@ def _pack(parts: Parts, state: TrainState) -> dict[str, Any]:
         "optimizer": parts.optimizer.state_dict(),
         "scaler": parts.scaler.state_dict(),
         "averaging": parts.averaging.state_dict() if parts.averaging else None,
+        "schedule": parts.schedule.state_dict() if isinstance(parts.schedule, Plateau) else None,
         "state": state.state_dict(),
         "rng": rng,
     }

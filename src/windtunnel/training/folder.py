@@ -126,5 +126,6 @@ def _check_version(path: Path) -> None:
         raise CheckpointError(f"{path} is no readable run folder: env.json: {error!r}") from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} was written in format {version} by a newer windtunnel; this one reads up to {FORMAT_VERSION}: upgrade"
+            f"{path} was written in format {version} by a newer windtunnel; this one reads up to {FORMAT_VERSION}; "
+            "upgrade windtunnel"
         )

@@ -113,7 +113,7 @@ def _evaluate(folder: RunFolder, experiment: Experiment, split: Split, weights: 
     if part is None:
         raise UsageError(f"{folder.path.name} has no {split} part; its split is {parts.experiment.data.split}")
     loader = build_loader(parts.experiment, parts.data, split, parts.precision, training=False)
-    logits = predict_logits(parts.forward, loader, parts.views, autocast=parts.precision.autocast())
+    logits = predict_logits(parts.model, loader, parts.views, autocast=parts.precision.autocast())
     metrics = compute_metrics(logits.cpu(), part.labels, parts.data.spec.class_names)
     return EvalResult(folder.path, split, parts.experiment.evaluate.tta.name, weights, metrics)
 
@@ -165,7 +165,7 @@ def _predict_images(parts: Parts, images: UInt8[Tensor, "n c h w"]) -> Float[Ten
         drop_last=False,
     )
     autocast: AbstractContextManager[None] = parts.precision.autocast()
-    return predict_logits(parts.forward, loader, parts.views, autocast=autocast).cpu()
+    return predict_logits(parts.model, loader, parts.views, autocast=autocast).cpu()
 
 
 def _format_predictions(names: Sequence[str], probabilities: Float[Tensor, "n k"], classes: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from windtunnel.core.reports import EpochReport, StepDone
 from windtunnel.evaluation.metrics import Metrics, compute_metrics
 from windtunnel.evaluation.predict import predict_logits
 from windtunnel.evaluation.tta import PlainView
+from windtunnel.optim.plateau import Plateau
 from windtunnel.training.assemble import Parts
 from windtunnel.training.state import TrainState
 from windtunnel.training.step import train_step
@@ -38,7 +39,7 @@ def validate(parts: Parts) -> Metrics | None:
     """Return the metrics of the model as it is on the validation part, plain view, or None without one."""
     if parts.validation is None or parts.data.validation is None:
         return None
-    logits = predict_logits(parts.forward, parts.validation, PlainView(), autocast=parts.precision.autocast())
+    logits = predict_logits(parts.model, parts.validation, PlainView(), autocast=parts.precision.autocast())
     return compute_metrics(logits.cpu(), parts.data.validation.labels, parts.data.spec.class_names)
 
 
@@ -46,6 +47,8 @@ def _report(parts: Parts, state: TrainState, epoch: int, seconds: float, images:
     state.seconds["train"] = state.seconds.get("train", 0.0) + seconds
     start = time.perf_counter()
     metrics = validate(parts) if _is_due(parts, state) else None
+    if metrics is not None and isinstance(parts.schedule, Plateau):
+        parts.schedule.observe(metrics.loss)
     state.seconds["validate"] = state.seconds.get("validate", 0.0) + time.perf_counter() - start
     return EpochReport(
         epoch=epoch,

@@ -18,6 +18,7 @@ from windtunnel.core.device import resolve_device
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.errors import RunError
+from windtunnel.optim.plateau import Plateau
 from windtunnel.report.curves import save_curves
 from windtunnel.report.html import write_report
 from windtunnel.track.base import Tracker
@@ -62,9 +63,6 @@ class _Ending:
     status: str
     reason: str
     exit_code: int
-
-
-_STOPPED_EARLY = _Ending("finished", "early stopping", 0)
 
 
 def plan(experiment: Experiment) -> RunInfo:
@@ -162,8 +160,8 @@ def _start(parts: Parts, state: TrainState, folder: RunFolder) -> None:
 def _train(
     parts: Parts, state: TrainState, folder: RunFolder, listeners: Sequence[Tracker], interruption: Interruption
 ) -> _Ending:
-    if is_exhausted(parts.experiment.train.early_stopping, state):  # killed between the last save and the summary
-        return _STOPPED_EARLY
+    if ending := _stop_early(parts, state):  # killed between the last save and the summary
+        return ending
     for event in train_epochs(parts, state):
         for listener in listeners:
             _tell(listener, event)
@@ -197,13 +195,20 @@ def _settle(
     rule = parts.experiment.train.early_stopping
     if isinstance(event, EpochReport) and watch(rule, state, event):
         save_weights(folder.checkpoints / "best.safetensors", parts.model)
-    exhausted = at_epoch_end and is_exhausted(rule, state)
-    if due or exhausted or interruption.signal is not None:
+    ending = _stop_early(parts, state) if at_epoch_end else None
+    if due or ending or interruption.signal is not None:
         save_checkpoint(folder.checkpoints, parts, state)
-    if exhausted:
-        return _STOPPED_EARLY
-    if interruption.signal is not None:
+    if ending is None and interruption.signal is not None:
         return _Ending("interrupted", interruption.signal.name, EXIT_CODES[interruption.signal])
+    return ending
+
+
+def _stop_early(parts: Parts, state: TrainState) -> _Ending | None:
+    if is_exhausted(parts.experiment.train.early_stopping, state):
+        return _Ending("finished", "early stopping", 0)
+    peak_lr = parts.optimizer.param_groups[-1]["peak_lr"]
+    if isinstance(parts.schedule, Plateau) and parts.schedule.is_over(peak_lr):
+        return _Ending("finished", "the learning rate fell below schedule.stop_below_lr", 0)
     return None
 
 

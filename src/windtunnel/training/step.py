@@ -13,7 +13,7 @@ def train_step(parts: Parts, state: TrainState, batch: Batch) -> None:
     """Update the weights from ``batch`` and add its loss and hits to ``state``'s sums."""
     _set_rates(parts, state.step)
     with parts.precision.autocast():
-        logits = parts.forward(batch.images)
+        logits = parts.model(batch.images)
     loss = parts.loss(logits, batch.labels)
     parts.scaler.scale(loss).backward()
     _clip(parts)

@@ -67,7 +67,7 @@ def _test(parts: Parts) -> dict[str, Any]:
 
 def _test_with(parts: Parts, views: Views) -> dict[str, Any]:
     loader = build_loader(parts.experiment, parts.data, "test", parts.precision, training=False)
-    logits = predict_logits(parts.forward, loader, views, autocast=parts.precision.autocast())
+    logits = predict_logits(parts.model, loader, views, autocast=parts.precision.autocast())
     metrics = compute_metrics(logits.cpu(), loader.labels.cpu(), parts.data.spec.class_names)
     kept = {"loss": metrics.loss, "accuracy": metrics.accuracy, "top5_accuracy": metrics.top5_accuracy}
     return {f"test_{name}": value for name, value in kept.items() if value is not None}
