@@ -29,7 +29,7 @@ def load_transforms() -> ModuleType:
         torch.ops.load_library(str(extensions[0]))
     except (OSError, IndexError):
         library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
+        for name in (name for name in ("nms", "qnms") if not hasattr(torch.ops.torchvision, name)):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _KEPT.append(library)
     return importlib.import_module("torchvision.transforms.v2")

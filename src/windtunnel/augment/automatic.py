@@ -69,7 +69,7 @@ class AutomaticOp(Op):
         super().check(frame)
         check_fill(self.name, self.fill, frame)
 
-    def choose(self, drawn: Float[Tensor, "three n"], bins: int, frame: Frame) -> Params:
+    def choose(self, drawn: Float[Tensor, "three *n"], bins: int, frame: Frame) -> Params:
         """Return ``op`` (index), ``bin`` and ``negative`` of n choices, one of the lowest ``bins``."""
         ops = self.space(frame).ops
         return {

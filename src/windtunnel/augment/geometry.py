@@ -218,4 +218,7 @@ def _between_pixel_indices(
     rows = []
     for top in (to_x, to_y):
         rows += [top[0] - below[0] / 2, top[1] - below[1] / 2, at_centre(top) - last / 2]
-    return torch.stack([value / last for value in (*rows, below[0], below[1])], 1)
+    found = torch.stack([value / last for value in (*rows, below[0], below[1])], 1)
+    # corners on one line have no map: such an image stays as it is
+    identity = found.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+    return torch.where(found.isfinite().all(1, keepdim=True), found, identity)

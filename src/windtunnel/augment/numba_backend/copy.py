@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from windtunnel.augment.instruction import Code
-from windtunnel.augment.numba_backend.compiled import compiled, entry_point
+from windtunnel.augment.numba_backend.compiled import ONE, compiled, entry_point
 from windtunnel.augment.numba_backend.warps import place
 
 Floats = NDArray[np.float32]
@@ -36,13 +36,13 @@ def trace_axis(
 @entry_point
 def copy_bytes(
     pixels: NDArray[np.uint8],
+    reals: Floats,
     rows: NDArray[np.int64],
     codes: NDArray[np.int8],
     arguments: Floats,
     offsets: NDArray[np.int64],
     constants: Floats,
     size: tuple[int, int, int],
-    whole: np.float32,
     scale: Floats,
     offset: Floats,
     last: bool,
@@ -51,18 +51,21 @@ def copy_bytes(
     """Write the moved and normalised images ``rows``; arguments as in ``interpret.render``."""
     channels, height, width = size
     lines, columns = np.empty(height, np.int32), np.empty(width, np.int32)
-    factors, shifts, row = _row_constants(channels, width, whole, scale, offset)
+    white = np.float32(255) if pixels.shape[0] > 0 else ONE
+    factors, shifts, row = _row_constants(channels, width, white, scale, offset)
     for image in range(rows.shape[0]):
         trace_axis(lines, codes[image], arguments[image], offsets, constants, 0)
         trace_axis(columns, codes[image], arguments[image], offsets, constants, 1)
-        source, target = pixels[rows[image]], out[image]
+        target = out[image]
         for x in range(width):  # black is one pixel beyond the row
             columns[x] = channels * (columns[x] if columns[x] >= 0 else width)
         for y in range(height):
             if lines[y] >= 0:
-                read = source[lines[y] * width * channels : (lines[y] + 1) * width * channels]
-                for i in range(width * channels):
-                    row[i] = np.float32(read[i]) * factors[i] + shifts[i]
+                start = lines[y] * width * channels
+                if pixels.shape[0] > 0:
+                    _scale_row(pixels[rows[image], start : start + width * channels], factors, shifts, row)
+                else:
+                    _scale_row(reals[rows[image], start : start + width * channels], factors, shifts, row)
             else:
                 row[: width * channels] = shifts[: width * channels]
             if last:
@@ -73,15 +76,21 @@ def copy_bytes(
 
 @compiled
 def _row_constants(
-    channels: int, width: int, whole: np.float32, scale: Floats, offset: Floats
+    channels: int, width: int, white: np.float32, scale: Floats, offset: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return what a row of bytes is multiplied by, what is added, and a row that ends in a black pixel."""
     factors = np.empty((width + 1) * channels, np.float32)
     shifts = np.empty((width + 1) * channels, np.float32)
     for i in range(factors.shape[0]):
-        factors[i] = scale[i % channels] / whole
+        factors[i] = scale[i % channels] / white
         shifts[i] = offset[i % channels]
     return factors, shifts, shifts.copy()
+
+
+@compiled
+def _scale_row(read: NDArray[np.uint8] | Floats, factors: Floats, shifts: Floats, row: Floats) -> None:
+    for i in range(read.shape[0]):
+        row[i] = np.float32(read[i]) * factors[i] + shifts[i]
 
 
 @compiled

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from windtunnel.augment.instruction import Code
 from windtunnel.augment.numba_backend import paints, warps
-from windtunnel.augment.numba_backend.compiled import ZERO, compiled, entry_point
+from windtunnel.augment.numba_backend.compiled import ONE, ZERO, compiled, entry_point
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -20,6 +20,7 @@ _SATURATION, _HUE, _SHARPNESS = int(Code.SATURATION), int(Code.HUE), int(Code.SH
 _POSTERIZE, _SOLARIZE = int(Code.POSTERIZE), int(Code.SOLARIZE)
 _AUTOCONTRAST, _EQUALIZE = int(Code.AUTOCONTRAST), int(Code.EQUALIZE)
 _BLUR, _FILL_BOX = int(Code.BLUR), int(Code.FILL_BOX)
+_WHITE = np.float32(255)
 _MIX_BEGIN, _CHAIN_END, _MIX_END = int(Code.MIX_BEGIN), int(Code.CHAIN_END), int(Code.MIX_END)
 
 
@@ -159,7 +160,7 @@ def mix(code: int, planes: Floats, weight: np.float32, original: Floats, mixture
 
 
 @compiled
-def load(pixels: NDArray[np.uint8], planes: Floats, whole: np.float32) -> None:
+def load(pixels: NDArray[np.uint8] | Floats, planes: Floats, whole: np.float32) -> None:
     """Write the planes of an image (h * w * c); ``whole`` is the value of white."""
     channels = planes.shape[0]
     if channels == 3:
@@ -194,29 +195,29 @@ def store(planes: Floats, out: Floats, scale: Floats, offset: Floats, last: bool
 @entry_point
 def render(
     pixels: NDArray[np.uint8],
+    reals: Floats,
     rows: NDArray[np.int64],
     codes: NDArray[np.int8],
     arguments: Floats,
     offsets: NDArray[np.int64],
     constants: Floats,
     size: tuple[int, int, int],
-    whole: np.float32,
     scale: Floats,
     offset: Floats,
     last: bool,
     out: Floats,
 ) -> None:
-    """Write the augmented and normalised images ``rows`` of ``pixels`` (n, h * w * c) to ``out`` (b, h * w * c).
+    """Write the augmented and normalised images ``rows`` (n, h * w * c) to ``out`` (b, h * w * c).
 
     Args:
-        pixels: the images, channels last.
+        pixels: the images as bytes, channels last; without any they are ``reals``.
+        reals: the images in 0..1, channels last.
         rows: images to write.
         codes: what each does in each slot (b, slots).
         arguments: numbers of all slots in a row (b, width).
         offsets: where the numbers of each slot begin, and where the last end.
         constants: numbers of each slot that are the same for all images (slots, 6).
         size: channels, height, width.
-        whole: the value of white in ``pixels``.
         scale: 1 / std of each channel.
         offset: -mean / std of each channel.
         last: write channels last, else first.
@@ -234,7 +235,10 @@ def render(
     mixture = np.empty((chains, pixel_count), np.float32)
     scratch = make_scratch(channels, height, width)
     for image in range(rows.shape[0]):
-        load(pixels[rows[image]], planes, whole)
+        if pixels.shape[0] > 0:
+            load(pixels[rows[image]], planes, _WHITE)
+        else:
+            load(reals[rows[image]], planes, ONE)
         for slot in range(codes.shape[1]):
             code = codes[image, slot]
             if code == 0:

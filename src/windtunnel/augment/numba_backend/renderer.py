@@ -73,15 +73,16 @@ class NumbaRenderer:
 
     def _render_part(self, pixels: Tensor, rows: Tensor, table: Table, out: Tensor) -> None:
         kernel = copy_bytes if self._only_moves_bytes else render
+        flat, none = pixels.flatten(1), torch.empty(0, 0)
         kernel(
-            pixels.flatten(1).numpy(),
+            (flat if pixels.dtype == torch.uint8 else none.byte()).numpy(),
+            (none if pixels.dtype == torch.uint8 else flat).numpy(),
             rows.numpy(),
             table.codes.numpy(),
             table.arguments.numpy(),
             self._starts,
             self._constants,
             self._frame[:3],
-            np.float32(255 if pixels.dtype == torch.uint8 else 1),
             self._scale,
             self._offset,
             self._channels_last,

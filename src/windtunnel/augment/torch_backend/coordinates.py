@@ -100,7 +100,8 @@ def _warp(at: Coordinates, slot: Slot, on: Tensor, arguments: Tensor, frame: Fra
     x, y = xx * at.x + (xy * at.y + x0), yx * at.x + (yy * at.y + y0)
     if slot.warp.projective:
         depth = gx * at.x + (gy * at.y + 1)
-        x, y = x / depth, y / depth
+        # far outside is as good as infinitely far, which would weigh a pixel with 0 times infinity
+        x, y = (x / depth).clamp(-2, frame.width + 1), (y / depth).clamp(-2, frame.height + 1)
     x, y, shown = _land(x, y, slot.warp, frame)
     landed = at._replace(x=torch.where(on, x, at.x), y=torch.where(on, y, at.y))
     return landed if shown is None else landed.hide(torch.where(on, shown, 1.0), slot.warp.fill)
