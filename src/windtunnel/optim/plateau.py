@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from windtunnel.optim.schedules import Place, WarmedUp
 
@@ -28,17 +28,24 @@ class Plateau:
         threshold: float,
         minimum: float = 0.0,
         stop_below_lr: float | None = None,
-        **warmup: Any,
+        warmup_epochs: float = 0.0,
+        warmup_from: float = 0.0,
+        interval: Literal["step", "epoch"] = "step",
     ) -> None:
         self._factor, self._patience, self._threshold, self._minimum = factor, patience, threshold, minimum
         self._stop_below_lr = stop_below_lr
-        self._warmup = warmup
+        self._warmup_epochs, self._warmup_from, self._interval = warmup_epochs, warmup_from, interval
         self._level, self._best, self._stale = 1.0, math.inf, 0
 
     def multiplier(self, step: int, *, total_steps: int, steps_per_epoch: int) -> float:
         """Return the warm-up's value, then the level reached by the drops so far."""
-        rising = _Level(level=self._level, **self._warmup)
-        return rising.multiplier(step, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+        level = _Level(
+            level=self._level,
+            warmup_epochs=self._warmup_epochs,
+            warmup_from=self._warmup_from,
+            interval=self._interval,
+        )
+        return level.multiplier(step, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
 
     def observe(self, loss: float) -> None:
         """Take note of a validation loss."""
