@@ -21,6 +21,7 @@ def load_timm():
 
 def load_pytorchcv():
     """Return pytorchcv's model provider."""
+    load_transforms()  # it imports torchvision
     return _import("pytorchcv.model_provider")
 
 

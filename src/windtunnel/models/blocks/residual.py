@@ -129,6 +129,42 @@ class BasicBlock(nn.Module):
         return cast(Tensor, self.activation(out))
 
 
+class WideningBottleneck(nn.Module):
+    """1x1 to ``width``, 3x3, 1x1 to more channels, with norms; the input is added before the last activation.
+
+    Args:
+        in_channels: channels of the input.
+        width: channels of the 3x3 convolution, all groups together.
+        out_channels: channels of the output.
+        stride: of the 3x3 convolution and of the projection, pixels.
+        groups: of the 3x3 convolution (ResNeXt).
+        activation: name for :func:`build_activation`.
+    """
+
+    skip: ClassVar[str] = "add_then_activate"
+
+    def __init__(
+        self, *, in_channels: int, width: int, out_channels: int, stride: int, groups: int, activation: str
+    ) -> None:
+        super().__init__()
+        self.conv1 = conv1x1(in_channels, width)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, groups=groups, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv3 = conv1x1(width, out_channels)
+        self.norm3 = nn.BatchNorm2d(out_channels)
+        self.activation = build_activation(activation, inplace=True)
+        self.shortcut = projection(in_channels, out_channels, stride=stride)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
+        """Return act(path(images) + shortcut(images))."""
+        out = self.activation(self.norm1(self.conv1(images)))
+        out = self.activation(self.norm2(self.conv2(out)))
+        out = self.norm3(self.conv3(out))
+        out += self.shortcut(images)
+        return cast(Tensor, self.activation(out))
+
+
 class PadShortcut(nn.Module):
     """Every ``stride``-th pixel, zeros for the new channels (He et al. 2015, option A).
 

@@ -3,51 +3,18 @@
 Source: S3 (its figure 1 and the count, which three bottlenecks a stage meet exactly).
 """
 
-from typing import ClassVar, cast
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from windtunnel.models.blocks.activation import build_activation
-from windtunnel.models.blocks.conv import conv1x1, conv3x3
+from windtunnel.models.blocks.conv import conv3x3
 from windtunnel.models.blocks.heads import GlobalPool
-from windtunnel.models.blocks.residual import projection
+from windtunnel.models.blocks.residual import WideningBottleneck
 from windtunnel.models.zoo.stages import build_stages
 
 _EXPANSION = 4
-
-
-class WideningBottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 to four times the width, with norms; the input is added before the last activation.
-
-    Args:
-        in_channels: channels of the input.
-        width: channels of the 3x3 convolution.
-        stride: of the 3x3 convolution and of the projection, pixels.
-        activation: name for :func:`build_activation`.
-    """
-
-    skip: ClassVar[str] = "add_then_activate"
-
-    def __init__(self, *, in_channels: int, width: int, stride: int, activation: str) -> None:
-        super().__init__()
-        out_channels = _EXPANSION * width
-        self.conv1 = conv1x1(in_channels, width)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride=stride)
-        self.norm2 = nn.BatchNorm2d(width)
-        self.conv3 = conv1x1(width, out_channels)
-        self.norm3 = nn.BatchNorm2d(out_channels)
-        self.activation = build_activation(activation, inplace=True)
-        self.shortcut = projection(in_channels, out_channels, stride=stride)
-
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
-        """Return act(path(images) + shortcut(images))."""
-        out = self.activation(self.norm1(self.conv1(images)))
-        out = self.activation(self.norm2(self.conv2(out)))
-        out = self.norm3(self.conv3(out))
-        out += self.shortcut(images)
-        return cast(Tensor, self.activation(out))
 
 
 class ImprovedResnet(nn.Module):
@@ -86,7 +53,12 @@ class ImprovedResnet(nn.Module):
         outputs = tuple(_EXPANSION * width for width in widths)
         self.stages = build_stages(
             lambda source, out, stride: WideningBottleneck(
-                in_channels=source, width=out // _EXPANSION, stride=stride, activation=activation
+                in_channels=source,
+                width=out // _EXPANSION,
+                out_channels=out,
+                stride=stride,
+                groups=1,
+                activation=activation,
             ),
             stem=stem,
             widths=outputs,

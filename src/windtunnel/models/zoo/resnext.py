@@ -4,51 +4,18 @@ Source: Xie et al. 2016 (arXiv 1611.05431) section 5.3. With 10 classes: 34,426,
 68,155,210 at 16x64d (the paper's 34.4 M and 68.1 M); 4,775,754 at 32x4d.
 """
 
-from typing import ClassVar, cast
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from windtunnel.errors import ModelError
-from windtunnel.models.blocks.conv import conv1x1, conv3x3
+from windtunnel.models.blocks.conv import conv3x3
 from windtunnel.models.blocks.heads import GlobalPool
-from windtunnel.models.blocks.residual import projection
+from windtunnel.models.blocks.residual import WideningBottleneck
 from windtunnel.models.zoo.stages import build_stages
 
 _OUTPUTS = (256, 512, 1024)
-
-
-class GroupedBottleneck(nn.Module):
-    """1x1, grouped 3x3 and 1x1 convolutions with norms; the input is added before the last ReLU.
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        stride: of the 3x3 convolution and of the projection, pixels.
-        width: channels of the 3x3 convolution, all groups together.
-        groups: its groups.
-    """
-
-    skip: ClassVar[str] = "add_then_activate"
-
-    def __init__(self, *, in_channels: int, out_channels: int, stride: int, width: int, groups: int) -> None:
-        super().__init__()
-        self.conv1 = conv1x1(in_channels, width)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, groups=groups, bias=False)
-        self.norm2 = nn.BatchNorm2d(width)
-        self.conv3 = conv1x1(width, out_channels)
-        self.norm3 = nn.BatchNorm2d(out_channels)
-        self.activation = nn.ReLU(inplace=True)
-        self.shortcut = projection(in_channels, out_channels, stride=stride)
-
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
-        """Return relu(path(images) + shortcut(images))."""
-        out = self.activation(self.norm1(self.conv1(images)))
-        out = self.activation(self.norm2(self.conv2(out)))
-        out = self.norm3(self.conv3(out))
-        out += self.shortcut(images)
-        return cast(Tensor, self.activation(out))
 
 
 class Resnext(nn.Module):
@@ -82,12 +49,13 @@ class Resnext(nn.Module):
             raise ModelError(f"resnext: depth {depth} is not 9 n + 2; use 11, 20, 29 or 38")
         self.stem = nn.Sequential(conv3x3(in_channels, 64), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
         self.stages = build_stages(
-            lambda source, out, stride: GroupedBottleneck(
+            lambda source, out, stride: WideningBottleneck(
                 in_channels=source,
                 out_channels=out,
                 stride=stride,
                 width=cardinality * group_width * out // _OUTPUTS[0],
                 groups=cardinality,
+                activation="relu",
             ),
             stem=64,
             widths=_OUTPUTS,
