@@ -48,10 +48,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
-# torchvision and timm are only compared with. Their wheels ask for one torch, so they come without their dependencies.
+# torchvision, timm and pytorchcv are only compared with. They ask for one torch, so they come without dependencies.
 $(VENV)/.developer: $(VENV)/.installed
 	@echo "installing the development tools into $(VENV) (once)"
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
-	@$(PIP) install --quiet --no-deps -c constraints.txt torchvision timm || \
-		echo "no torchvision or timm: the tests that compare with them are skipped"
+	@$(PIP) install --quiet --no-deps -c constraints.txt torchvision timm pytorchcv || \
+		echo "not all of torchvision, timm and pytorchcv: the tests that compare with them are skipped"
 	@touch $@
