@@ -17,9 +17,7 @@ def make_images(count: int = 12, size: tuple[int, int] = (9, 11), channels: int 
 
 def build(ops: tuple[OpConfig, ...], images: torch.Tensor, **options: object) -> object:
     channels = images.shape[1]
-    return build_transform(
-        ops, images, mean=MEAN[:channels], std=STD[:channels], num_classes=10, seed=7, **options
-    )
+    return build_transform(ops, images, mean=MEAN[:channels], std=STD[:channels], num_classes=10, seed=7, **options)
 
 
 def normalized(image: np.ndarray) -> torch.Tensor:
@@ -37,9 +35,7 @@ def test_no_ops_only_normalises(channels):
     torch.testing.assert_close(batch, expected, atol=1e-5, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("mode", "numpy_mode"), [("zero", "constant"), ("reflect", "reflect"), ("replicate", "edge")]
-)
+@pytest.mark.parametrize(("mode", "numpy_mode"), [("zero", "constant"), ("reflect", "reflect"), ("replicate", "edge")])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_flip_then_crop_equals_padding_and_cutting(mode, numpy_mode, channels):
     images = make_images(channels=channels)

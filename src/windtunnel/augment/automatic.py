@@ -226,9 +226,7 @@ def _always(code: Code, arguments: Tensor) -> Step:
 
 
 @lru_cache(maxsize=32)
-def choice_table(
-    space: Space, bins: int, frame: Frame
-) -> tuple[Int8[Tensor, " rows"], Float[Tensor, "rows 8"]]:
+def choice_table(space: Space, bins: int, frame: Frame) -> tuple[Int8[Tensor, " rows"], Float[Tensor, "rows 8"]]:
     """Return code and arguments of every (op, bin, sign), the sign fastest."""
     codes, arguments = [], []
     for op in space.ops:

@@ -101,7 +101,5 @@ def build_renderer(
         from windtunnel.augment.numba_backend.renderer import NumbaRenderer
 
         return NumbaRenderer(program, frame, std=std, dtype=dtype, channels_last=channels_last)
-    normalizer = Normalizer(
-        frame.mean, std, width=frame.width, dtype=dtype, channels_last=channels_last, device=device
-    )
+    normalizer = Normalizer(frame.mean, std, width=frame.width, dtype=dtype, channels_last=channels_last, device=device)
     return TorchRenderer(TorchRunner(program, frame), normalizer)

@@ -25,8 +25,7 @@ class GaussianBlur(Op):
         super().check(frame)
         if self.kernel_size // 2 >= min(frame.height, frame.width):
             raise UsageError(
-                f"gaussian_blur: kernel_size {self.kernel_size} is too large for images of "
-                f"{frame.height}x{frame.width}"
+                f"gaussian_blur: kernel_size {self.kernel_size} is too large for images of {frame.height}x{frame.width}"
             )
 
     def sample(self, stream: Stream, ids: Int64[Tensor, " n"], frame: Frame) -> Params:

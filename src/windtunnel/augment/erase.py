@@ -42,9 +42,7 @@ class Cutout(FilledBox):
         super().check(frame)
         side = min(frame.height, frame.width)
         if self.size > side:
-            raise UsageError(
-                f"cutout: size {self.size} is larger than images of {frame.height}x{frame.width}"
-            )
+            raise UsageError(f"cutout: size {self.size} is larger than images of {frame.height}x{frame.width}")
 
     def sample(self, stream: Stream, ids: Int64[Tensor, " n"], frame: Frame) -> Params:
         """Draw ``on``, the box ``top``, ``left``, ``height``, ``width`` (pixels) and ``value`` (n c)."""

@@ -61,9 +61,7 @@ class Rotation(Op):
 
     name: ClassVar[str] = "rotation"
 
-    def __init__(
-        self, *, degrees: tuple[float, float], p: float, interpolation: Interpolation, fill: Fill
-    ) -> None:
+    def __init__(self, *, degrees: tuple[float, float], p: float, interpolation: Interpolation, fill: Fill) -> None:
         self.degrees = degrees
         self.p = p
         self.interpolation: Interpolation = interpolation

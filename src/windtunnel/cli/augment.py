@@ -97,9 +97,7 @@ def _open(data: str) -> "OpenedData":
     return open_data(DataConfig(source=detect_source(data), batch_size=1))
 
 
-def _resolve(
-    source: str, data: str | None, seed: int | None
-) -> "tuple[tuple[OpConfig, ...], OpenedData, int]":
+def _resolve(source: str, data: str | None, seed: int | None) -> "tuple[tuple[OpConfig, ...], OpenedData, int]":
     """Return ops, data and seed of a policy, or of a recipe or run."""
     from windtunnel.augment.standalone import parse_policy
     from windtunnel.config.augment import POLICIES

@@ -86,9 +86,7 @@ def move(
             scratch.xs, scratch.ys, scratch.shown, scratch.places, scratch.padded,
         )  # fmt: skip
     elif code == _WARP:
-        warps.warp_nearest(
-            source, target, arguments, constants, height, width, scratch.xs, scratch.ys, scratch.places
-        )
+        warps.warp_nearest(source, target, arguments, constants, height, width, scratch.xs, scratch.ys, scratch.places)
     else:
         return False
     return True
@@ -126,9 +124,7 @@ def paint(
 
 
 @compiled
-def retouch(
-    code: int, planes: Floats, arguments: Floats, height: int, width: int, scratch: Scratch
-) -> None:
+def retouch(code: int, planes: Floats, arguments: Floats, height: int, width: int, scratch: Scratch) -> None:
     """Do ``code`` if it changes tones, in place."""
     if code == _SHARPNESS:
         paints.sharpen(planes, arguments[0], height, width, scratch.xs)

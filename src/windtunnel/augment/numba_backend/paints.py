@@ -210,9 +210,7 @@ def _gaussian(sigma: np.float32, size: int, kernel: Floats) -> None:
 
 
 @compiled
-def blur(
-    planes: Floats, sigma: np.float32, size: int, height: int, width: int, rows: Floats, kernel: Floats
-) -> None:
+def blur(planes: Floats, sigma: np.float32, size: int, height: int, width: int, rows: Floats, kernel: Floats) -> None:
     """Convolve with a Gaussian, along columns and then along rows, reflecting at the edges."""
     _gaussian(sigma, size, kernel)
     reach = size // 2

@@ -109,9 +109,7 @@ class TorchRunner:
             inside = (codes > 0)[:, None, None] & _box_mask(arguments, self._frame)
             canvas.images = torch.where(inside[:, None], arguments[:, 4:, None, None], before)
 
-    def _warp_some(
-        self, canvas: Canvas, before: Tensor, slot: Slot, codes: Tensor, arguments: Tensor
-    ) -> None:
+    def _warp_some(self, canvas: Canvas, before: Tensor, slot: Slot, codes: Tensor, arguments: Tensor) -> None:
         on = codes == Code.WARP
         at = identity_coordinates(len(codes), self._frame, codes.device)
         at = trace(at, slot._replace(codes=(Code.WARP,)), on, arguments, self._frame)

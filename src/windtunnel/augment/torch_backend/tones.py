@@ -21,9 +21,7 @@ def solarize(images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor,
     return torch.where(images >= arguments[:, 0, None, None, None], 1 - images, images)
 
 
-def autocontrast(
-    images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor, "b k"], slot: Slot
-) -> Images:
+def autocontrast(images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor, "b k"], slot: Slot) -> Images:
     """Stretch each channel to 0..1; a channel of one value stays as it is."""
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     flat = low == high

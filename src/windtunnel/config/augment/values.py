@@ -11,7 +11,8 @@ from windtunnel.config.base import Fraction, PositiveReal, Real
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
         raise PydanticCustomError(
-            "range_order", "the lower end {low} is above the upper end {high}",
+            "range_order",
+            "the lower end {low} is above the upper end {high}",
             {"low": bounds[0], "high": bounds[1]},
         )
     return bounds
@@ -20,7 +21,8 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
 def _one_or_three(values: float | tuple[float, ...]) -> float | tuple[float, ...]:
     if isinstance(values, tuple) and len(values) not in (1, 3):
         raise PydanticCustomError(
-            "fill_channels", "holds {count} values; give one, or one for each of 1 or 3 channels",
+            "fill_channels",
+            "holds {count} values; give one, or one for each of 1 or 3 channels",
             {"count": len(values)},
         )
     return values
