@@ -42,17 +42,20 @@ def invert(images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor, "
 
 
 def blend(images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor, "b k"], slot: Slot) -> Images:
-    """Blend with black (brightness), the mean grey (contrast) or the grey image (saturation), and clamp."""
-    factor = arguments[:, 0, None, None]
+    """Blend with black (brightness), the mean grey (contrast) or the grey image (saturation), and clamp.
+
+    An image with another code is blended with nothing, which leaves it as it is.
+    """
+    keep = (codes != Code.BRIGHTNESS) & (codes != Code.CONTRAST) & (codes != Code.SATURATION)
+    factor = torch.where(keep, 1.0, arguments[:, 0])[:, None, None]
     scaled = images * factor[:, None]
     if slot.codes == (Code.BRIGHTNESS,):
         return scaled.clamp_(0, 1)
-    grey = luma(images)
-    code = codes[:, None, None]
-    target = torch.where(code == Code.SATURATION, grey, 0.0)
+    grey, rest, code = luma(images), 1 - factor, codes[:, None, None]
+    target = grey * (rest * (code == Code.SATURATION))
     if Code.CONTRAST in slot.codes:
-        target = torch.where(code == Code.CONTRAST, image_mean(grey), target)
-    return (scaled + ((1 - factor) * target)[:, None]).clamp_(0, 1)
+        target += image_mean(grey) * (rest * (code == Code.CONTRAST))
+    return scaled.add_(target[:, None]).clamp_(0, 1)
 
 
 def hue(images: Images, codes: Int8[Tensor, " b"], arguments: Float[Tensor, "b k"], slot: Slot) -> Images:

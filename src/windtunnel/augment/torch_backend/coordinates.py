@@ -32,10 +32,8 @@ class Coordinates(NamedTuple):
         weight = shown if before is None else before * shown
         if fill is None or not any(fill):
             return self._replace(weight=weight)
-        values = torch.tensor(fill, device=shown.device).view(1, -1, 1, 1)
-        added = (1 - shown)[:, None] * values
-        if before is not None:
-            added = added * before[:, None]
+        hidden = 1 - shown if before is None else (1 - shown) * before
+        added = torch.stack([hidden * value for value in fill], 1)
         return self._replace(weight=weight, offset=added if self.offset is None else self.offset + added)
 
 

@@ -101,6 +101,9 @@ class TorchRunner:
         before = canvas.images
         for kernel, members in _kernels(slot).items():
             part = slot._replace(codes=members)
+            if kernel is colours.blend and members == slot.codes:
+                canvas.images = kernel(before, codes, arguments, part)
+                continue
             chosen = _one_of(codes, members)[:, None, None, None]
             canvas.images = torch.where(chosen, kernel(before, codes, arguments, part), canvas.images)
         if Code.WARP in slot.codes:
