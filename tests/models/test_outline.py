@@ -70,6 +70,14 @@ def test_equal_branches_are_one_stack():
     assert stack.repeat == 3 and stack.children[-1].label == "norm"
 
 
+def test_a_repeated_row_of_different_blocks_is_one_block():
+    boxes = picture("bnv1").children
+    row = boxes[1]
+    assert (row.label, row.repeat, row.in_shape, row.out_shape) == ("block", 3, (32, 16, 16), (32, 16, 16))
+    assert [box.label for box in row.children] == ["concat of 3 branches", "conv 1x1, 32 · norm · relu"]
+    assert len(boxes) == 11
+
+
 @pytest.mark.parametrize("name", sorted(CARDS))
 def test_every_model_is_drawn_within_its_frame(name):
     found = picture(name)

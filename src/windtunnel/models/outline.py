@@ -29,6 +29,7 @@ _JOINS: Mapping[str | None, Literal["none", "add", "append"]] = {
 }
 # Modules whose own box would say nothing more than what they hold.
 _PLAIN = (nn.Sequential, Chain, ConvNormAct, Head, Transition)
+_PERIODS = (2, 3, 4)  # lengths of rows that are looked for
 _NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 _ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh)
 
@@ -136,7 +137,28 @@ def _fold(boxes: Sequence[Outline]) -> tuple[Outline, ...]:
             folded[-1] = dataclasses.replace(folded[-1], repeat=repeat, out_shape=box.out_shape)
         else:
             folded.append(box)
+    return _fold_rows(folded)
+
+
+def _fold_rows(boxes: Sequence[Outline]) -> tuple[Outline, ...]:
+    """Return the boxes with every row of a few different ones that repeats put into one."""
+    folded: list[Outline] = []
+    start = 0
+    while start < len(boxes):
+        period = next((period for period in _PERIODS if _repeats(boxes[start:], period) > 1), 1)
+        times = _repeats(boxes[start:], period) if period > 1 else 1
+        row = tuple(boxes[start : start + period])
+        whole = Outline("block", "other", row[0].in_shape, row[-1].out_shape, row, repeat=times)
+        folded.append(whole if times > 1 else row[0])
+        start += period * times
     return tuple(folded)
+
+
+def _repeats(boxes: Sequence[Outline], period: int) -> int:
+    times = 1
+    while len(boxes) >= (times + 1) * period and boxes[:period] == boxes[times * period : (times + 1) * period]:
+        times += 1
+    return times
 
 
 def _same(one: Outline, other: Outline) -> bool:
