@@ -73,6 +73,18 @@ def test_bad_values_say_what_is_allowed(fields: dict[str, Any], path: str, said:
     assert said in problems_of(**fields)[path]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(5e6, None), (5e-1, "integer"), (math.inf, "integer"), (-1e3, "equal to 1")]
+)
+def test_whole_numbers_may_be_written_as_powers_of_ten(value: float, said: str | None) -> None:
+    if said is not None:
+        assert said in problems_of(budget={"parameters": value})["budget.parameters"]
+        return
+    experiment = validate_tree(Experiment, {**GOOD, "budget": {"parameters": value}}, "test")
+    assert experiment.budget is not None
+    assert (experiment.budget.parameters, type(experiment.budget.parameters)) == (5_000_000, int)
+
+
 def test_presets_expand_under_the_users_fields() -> None:
     experiment = validate_tree(Experiment, {**GOOD, "model": {"name": "airbench95", "logit_scale": 0.5}}, "test")
     assert experiment.model.model_dump()["widths"] == (128, 384, 384)

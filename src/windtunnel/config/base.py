@@ -9,16 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Strict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, Strict, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from windtunnel.errors import UsageError
 from windtunnel.registry import import_object, suggest
 
-# Strict scalars: "5" is not a number and true is not a count, but 1 is a fine real number.
-Int = Annotated[int, Strict()]
-Count = Annotated[int, Strict(), Field(ge=1)]
-NonNegativeInt = Annotated[int, Strict(), Field(ge=0)]
+
+def _as_integer(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Strict scalars: "5" is not a number and true is not a count, but 1 is a fine real number and 5e6 a fine count.
+Int = Annotated[int, Strict(), BeforeValidator(_as_integer)]
+Count = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_as_integer)]
+NonNegativeInt = Annotated[int, Strict(), Field(ge=0), BeforeValidator(_as_integer)]
 Real = Annotated[float, Strict()]
 PositiveReal = Annotated[float, Strict(), Field(gt=0)]
 NonNegativeReal = Annotated[float, Strict(), Field(ge=0)]
