@@ -1,11 +1,13 @@
 """Every model: size, cost, memory and images/s; and the same shapes as torchvision, timm and pytorchcv build them.
 
 Random images, float32, channels-last, the host allocator tuned as in training; rows and peers are timed in turn.
-Usage: python benchmarks/models.py [--models a,b] [--repeats N] [--device cpu|cuda] [--json FILE]
-       python benchmarks/models.py --peers [--repeats N]
+With --cpu-time one thread is used and its processor time counted, which a busy machine disturbs far less.
+Usage: python benchmarks/models.py [--models a,b] [--repeats N] [--device cpu|cuda] [--cpu-time] [--json FILE]
+       python benchmarks/models.py --peers [--repeats N] [--cpu-time]
 """
 
 import argparse
+import functools
 import importlib
 import json
 import statistics
@@ -28,8 +30,10 @@ from windtunnel.models.summary import summarise
 
 _SHAPE = (3, 32, 32)
 _BATCH_FOR_MEMORY = 256
-_TARGET_MACS = 6e9  # multiply-adds of a timed batch, so that every model takes about as long
-_PEER_BATCH = 32
+_TARGET_MACS = 3e9  # multiply-adds of a timed batch, so that every model takes about as long
+_PEER_BATCH = 16
+
+Clock = Callable[[], float]
 
 
 def build(name: Any) -> nn.Module:
@@ -38,35 +42,35 @@ def build(name: Any) -> nn.Module:
     return config.build(num_classes=10, in_channels=3, image_size=_SHAPE[1:])
 
 
-def time_forward(model: nn.Module, images: torch.Tensor) -> float:
+def time_forward(model: nn.Module, images: torch.Tensor, clock: Clock) -> float:
     """Return the seconds of one forward pass in evaluation mode."""
     model.eval()
-    start = _clock(images.device)
+    start = clock()
     with torch.no_grad():
         model(images)
-    return _clock(images.device) - start
+    return clock() - start
 
 
-def time_step(model: nn.Module, images: torch.Tensor) -> float:
+def time_step(model: nn.Module, images: torch.Tensor, clock: Clock) -> float:
     """Return the seconds of one forward and backward pass in training mode."""
     model.train()
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-    start = _clock(images.device)
+    start = clock()
     F.cross_entropy(model(images), labels).backward()
-    seconds = _clock(images.device) - start
+    seconds = clock() - start
     model.zero_grad(set_to_none=True)
     return seconds
 
 
-def measure_model(name: str, device: torch.device, repeats: int) -> dict[str, Any]:
+def measure_model(name: str, device: torch.device, repeats: int, clock: Clock) -> dict[str, Any]:
     """Return one row of the table of models: the fastest pass, since other work on the machine only ever slows."""
     model = build(name)
     summary = summarise(model, in_shape=_SHAPE, batch_size=_BATCH_FOR_MEMORY)
     batch = int(max(8, min(256, _TARGET_MACS / summary.macs)))
     model, images = _place(model, device), _images(batch, device)
-    time_step(model, images)
-    forward = [batch / time_forward(model, images) for _ in range(repeats)]
-    step = [batch / time_step(model, images) for _ in range(repeats)]
+    time_step(model, images, clock)
+    forward = [batch / time_forward(model, images, clock) for _ in range(repeats)]
+    step = [batch / time_step(model, images, clock) for _ in range(repeats)]
     return {
         "model": name,
         "parameters": summary.parameters,
@@ -104,7 +108,7 @@ def peers() -> dict[str, tuple[Any, Callable[[], nn.Module]]]:
 
 
 def measure_peer(
-    row: str, ours: Any, theirs: Callable[[], nn.Module], device: torch.device, repeats: int
+    row: str, ours: Any, theirs: Callable[[], nn.Module], device: torch.device, repeats: int, clock: Clock
 ) -> dict[str, Any]:
     """Return one row of the comparison: the two take turns, so that a busy moment hits both."""
     models = {"ours": _place(build(ours), device), "peer": _place(theirs(), device)}
@@ -113,7 +117,7 @@ def measure_peer(
     rates: dict[str, list[float]] = {key: [] for key in models}
     for index in range(repeats + 1):
         for key, model in models.items() if index % 2 else reversed(models.items()):
-            rate = len(images) / time_step(model, images)
+            rate = len(images) / time_step(model, images, clock)
             if index:  # the first round pays for lazy initialisation
                 rates[key].append(rate)
     ratios = [mine / other for mine, other in zip(rates["ours"], rates["peer"], strict=True)]
@@ -150,16 +154,21 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="compare with public models of the same shape")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--cpu-time", action="store_true", help="processor time of one thread")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args()
     device = torch.device(options.device)
-    print(f"{describe_device(device)}, torch {torch.__version__}, allocator: {tune_host_allocator(True).state}\n")
     torch.manual_seed(0)
+    clock = functools.partial(_wall_clock, device)
+    if options.cpu_time:
+        torch.set_num_threads(1)
+        clock = time.process_time
+    print(f"{describe_device(device)}, torch {torch.__version__}, allocator: {tune_host_allocator(True).state}\n")
     warnings.simplefilter("ignore")
     if options.peers:
-        found = (measure_peer(row, *pair, device, options.repeats) for row, pair in peers().items())
+        found = (measure_peer(row, *pair, device, options.repeats, clock) for row, pair in peers().items())
     else:
-        found = (measure_model(name, device, options.repeats) for name in options.models.split(","))
+        found = (measure_model(name, device, options.repeats, clock) for name in options.models.split(","))
     rows = print_rows(found)
     if options.json is not None:
         options.json.write_text(json.dumps(rows, indent=2) + "\n")
@@ -174,7 +183,7 @@ def _images(batch: int, device: torch.device, side: int = 32) -> torch.Tensor:
     return images.to(memory_format=torch.channels_last)
 
 
-def _clock(device: torch.device) -> float:
+def _wall_clock(device: torch.device) -> float:
     synchronize(device)
     return time.perf_counter()
 

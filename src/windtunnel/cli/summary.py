@@ -17,15 +17,8 @@ from windtunnel.registry import suggest
 if TYPE_CHECKING:
     from windtunnel.models.summary import Layer, ModelSummary
 
-# (classes, channels, side) of the named sets; others need the options
-_SET_SHAPES = {
-    "cifar10": (10, 3, 32),
-    "cifar100": (100, 3, 32),
-    "mnist": (10, 1, 28),
-    "fashion_mnist": (10, 1, 28),
-    "digits": (10, 1, 8),
-}
-_DEFAULT_SHAPE = _SET_SHAPES["cifar10"]
+_DEFAULT_SHAPE = (10, 3, 32)  # classes, channels, side: CIFAR-10's
+_DIGITS_SHAPE = (10, 1, 8)
 
 
 class _Subject(NamedTuple):
@@ -97,8 +90,20 @@ def _find(reference: str, overrides: Sequence[str]) -> _Subject:
         hint = f"; did you mean {near!r}?" if near else "; `windtunnel models` and `windtunnel recipes` list them"
         raise UsageError(f"there is no model and no recipe {reference!r}{hint}")
     experiment = load_experiment(reference, overrides)
-    shape = _SET_SHAPES.get(experiment.data.source.name)
+    shape = _known_shape(experiment.data.source.name)
     return _Subject(experiment.name, experiment.model, shape, experiment.data.batch_size)
+
+
+def _known_shape(source: str) -> tuple[int, int, int] | None:
+    """Return classes, channels and side of a named set; None for folders and files, which would have to be read."""
+    from windtunnel.data.named import NAMED_SETS
+
+    if source == "digits":
+        return _DIGITS_SHAPE
+    if source not in NAMED_SETS:
+        return None
+    spec = NAMED_SETS[source].spec
+    return len(spec.class_names), spec.channels, spec.image_size[0]
 
 
 def _is_recipe(reference: str) -> bool:
