@@ -77,6 +77,25 @@ def test_batches_have_the_asked_format_and_normalisation(backend, policy, dtype,
     torch.testing.assert_close(result.float(), expected, atol=1e-3 if dtype == torch.float32 else 2e-2, rtol=0)
 
 
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("policy", ["crop_flip", "easy"])
+def test_threads_do_not_change_a_bit(policy, threads):
+    images, ids = make_images(300), torch.arange(300)
+    augment = Augment(policy, image_shape=(3, 32, 32), backend="numba")
+    results = []
+    for count in (1, 2, 5):
+        threads(count)
+        results.append(augment.apply(images, augment.sample(ids, 0)))
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("policy", ["crop_flip", "easy", "hard2", "hard3", "s3_improved"])

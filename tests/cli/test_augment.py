@@ -1,8 +1,6 @@
 """``windtunnel augment``: pictures and replays."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -14,41 +12,42 @@ from windtunnel.core.rng import derive_seed
 from windtunnel.data.open import open_data
 
 
-def augment(*words, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "windtunnel.cli.main", "augment", *words], capture_output=True, text=True, cwd=cwd
-    )
+def test_preview_draws_a_row_for_each_image_and_a_column_for_each_draw(cli, tmp_path):
+    fixed = ("--data", "digits", "--images", "3", "--draws")
+    assert cli("augment", "preview", "easy", "s2_mix", *fixed, "2", "--out", "a.png").out == "a.png\n"
+    assert cli("augment", "preview", "easy", "s2_mix", *fixed, "5", "--out", "b.png").code == 0
+    with Image.open(tmp_path / "a.png") as narrow, Image.open(tmp_path / "b.png") as wide:
+        assert wide.width > 1.8 * narrow.width
+        assert wide.height == narrow.height
+        assert len(narrow.convert("RGB").getcolors(2**24)) > 50
 
 
-def test_preview_draws_a_row_for_each_image_and_a_column_for_each_draw(tmp_path):
-    done = augment(
-        "preview", "easy", "s2_mix", "--data", "digits", "--images", "3", "--draws", "2", "--out", "a.png", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "a.png\n"
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.width > picture.height > 100
-        assert len(picture.convert("RGB").getcolors(2**24)) > 50
-
-
-def test_replay_shows_what_training_draws(tmp_path):
-    done = augment(
-        "replay", "s3_improved", "--data", "digits", "--index", "17", "--epoch", "3", "--seed", "5", "--json",
-        "--out", "b.png", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    shown = json.loads(done.stdout.rpartition("]")[0] + "]")
+def test_replay_shows_what_training_draws(cli, tmp_path):
+    where = ("--data", "digits", "--index", "17", "--epoch", "3", "--seed", "5")
+    done = cli("augment", "replay", "s3_improved", *where, "--json", "--out", "b.png")
+    assert done.code == 0, done.err
+    shown = json.loads(done.out.rpartition("]")[0] + "]")
     opened = open_data(DataConfig(source=Digits(), batch_size=1))
     transform = build_transform(
-        parse_policy("s3_improved"), opened.train.images, mean=opened.mean, std=opened.std, num_classes=10,
+        parse_policy("s3_improved"),
+        opened.train.images,
+        mean=opened.mean,
+        std=opened.std,
+        num_classes=10,
         seed=derive_seed(5, "augment"),
-    )  # fmt: skip
+    )
     drawn = transform.draw(torch.tensor([17]), 3).params
     assert [op["op"] for op in shown] == ["random_crop", "horizontal_flip", "rotation", "color_jitter", "erasing"]
     for op, params in zip(shown, drawn, strict=True):
         for name, values in params.items():
             assert op[name] == values[0].tolist()
     assert (tmp_path / "b.png").stat().st_size > 1000
+
+
+def test_replay_of_a_recipe_uses_its_data_and_seed(cli):
+    recipe = cli("augment", "replay", "quickstart", "--index", "0", "--epoch", "1")
+    assert recipe.code == 0
+    assert recipe.out.startswith("random_crop: top ")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_replay_shows_what_training_draws(tmp_path):
         (["replay", "easy", "--data", "digits", "--index", "99999"], "no such image"),
     ],
 )
-def test_what_cannot_be_shown_is_said(words, message, tmp_path):
-    done = augment(*words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_what_cannot_be_shown_is_said(words, message, cli):
+    done = cli("augment", *words)
+    assert done.code == 2
+    assert message in done.err
