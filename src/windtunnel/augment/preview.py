@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from windtunnel.augment.standalone import Augment
 from windtunnel.config.augment import MIXING_OPS, OpConfig
 
-_CELL_INCHES = 0.9
 _SHARP_PIXELS = 96
+_TITLE, _CAPTION, _SPACE, _GAP = 36, 30, 5, 24
 
 
 @dataclass(frozen=True)
@@ -91,35 +92,87 @@ def replay_image(
     return steps
 
 
-def draw_grid(rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int]], path: Path, dpi: int = 150) -> None:
+def draw_grid(
+    rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int]], path: Path, dpi: int = 150
+) -> None:
     """Draw cells as a labelled grid.
 
     Args:
         rows: cells, all rows equally long.
         groups: title and number of columns of each group, left to right.
         path: picture to write; the ending picks the format.
-        dpi: dots an inch.
+        dpi: dots an inch of the lettering; a cell is about 96 dots wide.
     """
-    gaps = [0.28 if start and start in _starts(groups) else 0.0 for start in range(len(rows[0]))]
     captions = any(cell.caption for row in rows for cell in row)
-    height = _CELL_INCHES * (1.32 if captions else 1.0)
-    width = len(rows[0]) * _CELL_INCHES + sum(gaps)
-    figure = plt.figure(figsize=(width + 0.1, len(rows) * height + 0.45), facecolor="white")
-    total_width, total_height = figure.get_size_inches()
-    for row_number, row in enumerate(rows):
-        for column, cell in enumerate(row):
-            left = 0.05 + column * _CELL_INCHES + sum(gaps[: column + 1])
-            bottom = total_height - 0.4 - row_number * height - _CELL_INCHES
-            side = _CELL_INCHES * 0.95
-            box = (left / total_width, bottom / total_height, side / total_width, side / total_height)
-            _draw_cell(figure.add_axes(box), cell)
+    grid = _Grid.of(rows, groups, captions=captions)
+    canvas = np.full((grid.height, grid.width, 3), 255, np.uint8)
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            top, left = grid.corner(row, column)
+            picture = _enlarge(cell.image)
+            canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    figure = plt.figure(figsize=(grid.width / dpi, grid.height / dpi), dpi=dpi)
+    figure.figimage(canvas)
+    _write_captions(figure, grid, rows)
     for (title, count), start in zip(groups, sorted(_starts(groups)), strict=True):
-        middle = 0.05 + (start + count / 2) * _CELL_INCHES + sum(gaps[: start + 1])
-        figure.text(
-            middle / total_width, 1 - 0.2 / total_height, title, ha="center", va="center", fontsize=10, weight="bold"
-        )
+        left, right = grid.corner(0, start)[1], grid.corner(0, start + count - 1)[1] + grid.cell[1]
+        x, y = grid.place(_TITLE // 2, (left + right) // 2)
+        figure.text(x, y, title, ha="center", va="center", fontsize=9, weight="bold")
     figure.savefig(path, dpi=dpi)
     plt.close(figure)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where cells lie on a canvas, in pixels.
+
+    Args:
+        cell: height and width of a picture.
+        pitch: from one row to the next.
+        starts: columns before which there is a gap.
+        rows: number of rows.
+        columns: number of columns.
+    """
+
+    cell: tuple[int, int]
+    pitch: int
+    starts: frozenset[int]
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Cell]], groups: Sequence[tuple[str, int]], *, captions: bool) -> "_Grid":
+        height, width = _enlarge(rows[0][0].image).shape[:2]
+        starts = frozenset(_starts(groups) - {0})
+        return cls((height, width), height + (_CAPTION if captions else _SPACE), starts, len(rows), len(rows[0]))
+
+    @property
+    def height(self) -> int:
+        """Return the canvas's height."""
+        return _TITLE + self.rows * self.pitch
+
+    @property
+    def width(self) -> int:
+        """Return the canvas's width."""
+        return self.corner(0, self.columns)[1]
+
+    def corner(self, row: int, column: int) -> tuple[int, int]:
+        """Return top and left of a cell."""
+        gaps = sum(start <= column for start in self.starts)
+        return _TITLE + row * self.pitch, _SPACE + column * (self.cell[1] + _SPACE) + gaps * _GAP
+
+    def place(self, down: int, across: int) -> tuple[float, float]:
+        """Return a pixel as matplotlib's fractions of a figure."""
+        return across / self.width, 1 - down / self.height
+
+
+def _write_captions(figure: Figure, grid: _Grid, rows: Sequence[Sequence[Cell]]) -> None:
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            top, left = grid.corner(row, column)
+            x, y = grid.place(top + grid.cell[0] + _SPACE, left + grid.cell[1] // 2)
+            if cell.caption:
+                figure.text(x, y, cell.caption, ha="center", va="top", fontsize=5, linespacing=1.05)
 
 
 def to_bytes(image: Tensor) -> UInt8[Tensor, "h w c"]:
@@ -152,21 +205,12 @@ def _starts(groups: Sequence[tuple[str, int]]) -> set[int]:
     return {sum(count for _, count in groups[:index]) for index in range(len(groups))}
 
 
-def _draw_cell(axes: Axes, cell: Cell) -> None:
-    pixels = cell.image
+def _enlarge(pixels: UInt8[Tensor, "h w c"]) -> NDArray[np.uint8]:
+    """Return an image in colour whose pixels are squares, at least about a hundred of them across."""
     times = max(1, round(_SHARP_PIXELS / max(pixels.shape[:2])))
-    enlarged = functional.interpolate(pixels.permute(2, 0, 1)[None].float(), scale_factor=times, mode="nearest")
-    picture = enlarged[0].permute(1, 2, 0).to(torch.uint8)
-    if picture.shape[2] == 1:
-        axes.imshow(picture[..., 0].numpy(), cmap="gray", vmin=0, vmax=255)
-    else:
-        axes.imshow(picture.numpy())
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    if cell.caption:
-        axes.set_xlabel(cell.caption, fontsize=6, labelpad=2, linespacing=1.05)
+    colour = pixels.expand(-1, -1, 3) if pixels.shape[2] == 1 else pixels
+    enlarged: NDArray[np.uint8] = colour.numpy().repeat(times, 0).repeat(times, 1)
+    return enlarged
 
 
 def _weights_text(weights: Tensor, class_names: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ from windtunnel.augment.instruction import Program, Step, Table
 from windtunnel.augment.mix import MixingOp
 from windtunnel.augment.op import Frame, Op, Params, Stream
 
-# few enough images that the hash of their numbers stays in a core's cache, and on one core
-_CHUNK = 4096
+# few enough images that their numbers stay in a CPU's caches, enough to make the cost of a call small
+_CHUNK = 16384
 
 
 @dataclass(frozen=True)
