@@ -93,10 +93,12 @@ def test_soft_labels_are_mixed_as_they_are():
 
 
 @pytest.mark.parametrize("op", ["mixup", "cutmix", "mix_choice"])
-def test_one_image_cannot_be_mixed(op):
+def test_one_image_stays_as_it_is(op):
     augment = Augment([op], image_shape=(3, 8, 8), num_classes=10)
-    with pytest.raises(UsageError, match="no other image"):
-        augment(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([1]), ids=torch.tensor([0]), epoch=0)
+    image = make_images(1, (8, 8))
+    same, weights = augment(image, torch.tensor([1]), ids=torch.tensor([0]), epoch=0)
+    torch.testing.assert_close(same, image.float() / 255)
+    assert torch.equal(weights, one_hot(torch.tensor([1]), 10).float())
 
 
 def test_mixing_needs_labels():

@@ -4,7 +4,12 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from windtunnel.augment.engine import build_transform
+    from windtunnel.augment.sampling import Draw
+    from windtunnel.augment.standalone import Augment, parse_policy
 
 _WHERE = {
     "Augment": "windtunnel.augment.standalone",

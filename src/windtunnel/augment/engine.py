@@ -12,7 +12,6 @@ from windtunnel.augment.mix import MixingOp
 from windtunnel.augment.op import Frame, Op
 from windtunnel.augment.sampling import Draw, Sampler
 from windtunnel.config.augment import OpConfig
-from windtunnel.errors import UsageError
 
 
 class ResidentTransform:
@@ -63,13 +62,10 @@ def mix_batch(
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b k"]]:
     """Return the batch mixed, with one weight a class for labels.
 
-    Raises:
-        UsageError: the batch holds one image, which cannot be mixed with another.
+    A batch of one image, such as an epoch's last, has no other image to mix with and stays as it is.
     """
-    if len(images) < 2:
-        raise UsageError(f"{mixing.name}: a batch of {len(images)} has no other image to mix with; use at least 2")
-    soft = labels if labels.ndim == 2 else functional.one_hot(labels, num_classes)
-    return mixing.mix(images, soft.float(), draw.params[-1])
+    soft = (labels if labels.ndim == 2 else functional.one_hot(labels, num_classes)).float()
+    return mixing.mix(images, soft, draw.params[-1]) if len(images) > 1 else (images, soft)
 
 
 def build_transform(
