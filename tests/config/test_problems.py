@@ -60,6 +60,7 @@ def test_near_misses_get_a_suggestion(fields: dict[str, Any], path: str, hint: s
         ({"data": {"source": "digits", "split": {"name": "fractions", "train": 0.9}}}, "data.split", "at most 1"),
         ({"data": {}}, "data.source", "is required"),
         ({"train": {"early_stopping": {}}}, "", "validation part"),
+        ({"augment": ["mixup"], "data": {"source": "digits", "batch_size": 1}}, "", "batch_size above 1"),
         ({"schedule": "plateau"}, "", "schedule plateau needs a validation part"),
         ({"schedule": {"name": "multi_step", "milestones": [3, 2]}}, "schedule", "must rise"),
         ({"schedule": {"name": "cosine", "restart_factor": 2}}, "schedule", "needs t_max"),

@@ -88,7 +88,7 @@ def test_two_origins_are_refused():
 
 @pytest.fixture
 def hub(imagenet, tmp_path, monkeypatch):
-    """A web server in place of the hub; yields its environment and the pinned file."""
+    """A web server in place of the hub; yields the pinned file."""
     served = tmp_path / "timm" / "resnet18.tv_in1k" / "resolve" / "abc" / "model.safetensors"
     served.parent.mkdir(parents=True)
     served.write_bytes(imagenet.read_bytes())
@@ -103,47 +103,43 @@ def hub(imagenet, tmp_path, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    environment = {
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-    }
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     digest = hashlib.sha256(imagenet.read_bytes()).hexdigest()
     file = HubFile("timm/resnet18.tv_in1k", "abc", "model.safetensors", digest)
     for switch in ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(switch, raising=False)
-    yield environment, file
+    yield file
     server.shutdown()
     server.server_close()
     thread.join()
 
 
 def test_pretrained_is_fetched_once_and_loaded(hub, imagenet, monkeypatch):
-    environment, file = hub
-    monkeypatch.setattr(pretrained, "RESNET18", file)
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
+    monkeypatch.setattr(pretrained, "RESNET18", hub)
     assert len(build(pretrained=True).load_report.loaded) == 120
     monkeypatch.setenv("WINDTUNNEL_OFFLINE", "1")  # the copy is enough from now on
     assert len(build(pretrained=True).load_report.loaded) == 120
 
 
 def test_a_file_with_another_digest_is_not_kept(hub, tmp_path):
-    environment, file = hub
-    wrong = HubFile(file.repository, file.revision, file.name, "0" * 64)
+    wrong = HubFile(hub.repository, hub.revision, hub.name, "0" * 64)
     with pytest.raises(ModelError, match=r"not 0000.*nothing was kept"):
-        fetch(wrong, environment=environment)
+        fetch(wrong)
     assert list((tmp_path / "cache").rglob("*.*")) == []
 
 
 @pytest.mark.parametrize("switch", ["WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE"])
-def test_offline_says_what_to_fetch(switch, tmp_path):
-    environment = {switch: "1", "XDG_CACHE_HOME": str(tmp_path)}
+def test_offline_says_what_to_fetch(switch, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(switch, "1")
     with pytest.raises(ModelError, match=f"{switch} is set.*give it as model.weights"):
-        fetch(pretrained.RESNET18, environment=environment)
+        fetch(pretrained.RESNET18)
 
 
-def test_without_a_network_the_error_says_so_and_leaves_nothing(tmp_path):
-    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
+def test_without_a_network_the_error_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ModelError, match=r"cannot fetch http://127.0.0.1:9/timm/resnet18.tv_in1k/resolve/bbd144b3"):
-        fetch(pretrained.RESNET18, environment=environment)
+        fetch(pretrained.RESNET18)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

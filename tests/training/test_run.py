@@ -12,7 +12,7 @@ import windtunnel
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.core import files
-from windtunnel.errors import DataError, ModelError, RunError, UsageError
+from windtunnel.errors import ConfigError, DataError, ModelError, RunError, UsageError
 from windtunnel.training import checkpoint
 from windtunnel.training.run import plan, resume, train
 
@@ -126,6 +126,12 @@ def test_network_over_its_budget_is_refused_before_anything_is_written(tiny: Exp
     with pytest.raises(ModelError, match=r"budget\.parameters"):
         train(with_fields(tiny, budget={"parameters": 100}), runs_dir=runs_dir)
     assert not runs_dir.exists()
+
+
+def test_class_weights_of_another_class_count_are_refused(tiny: Experiment) -> None:
+    loss = {"name": "cross_entropy", "class_weights": [1.0, 2.0]}
+    with pytest.raises(ConfigError, match=r"loss\.class_weights.*10 classes \(got 2\)"):
+        plan(with_fields(tiny, loss=loss))
 
 
 def test_missing_device_is_named(tiny: Experiment) -> None:

@@ -92,9 +92,7 @@ def replay_image(
     return steps
 
 
-def draw_grid(
-    rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int]], path: Path, dpi: int = 150
-) -> None:
+def draw_grid(rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int]], path: Path, dpi: int = 150) -> None:
     """Draw cells as a labelled grid.
 
     Args:

@@ -68,7 +68,8 @@ def _check_devices() -> Iterator[Finding]:
 
 
 def _check_folders() -> Iterator[Finding]:
-    from windtunnel.data.paths import cache_root, data_dir, is_offline
+    from windtunnel.core.places import cache_root, offline_switch
+    from windtunnel.data.paths import data_dir
     from windtunnel.training.folder import default_runs_dir, list_runs
 
     runs = default_runs_dir()
@@ -79,7 +80,7 @@ def _check_folders() -> Iterator[Finding]:
         yield Finding("data folder", "note", "WINDTUNNEL_DATA_DIR is not set; the cache folder is used")
     else:
         yield Finding("data folder", "ok" if folder.is_dir() else "missing", str(folder))
-    yield Finding("network", "note", "offline by choice") if is_offline() else Finding("network", "ok", "allowed")
+    yield Finding("network", "note", "offline by choice") if offline_switch() else Finding("network", "ok", "allowed")
 
 
 def _check_data() -> Iterator[Finding]:

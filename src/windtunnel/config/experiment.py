@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from windtunnel.config.augment import AugmentConfig
+from windtunnel.config.augment import MIXING_OPS, AugmentConfig
 from windtunnel.config.averaging import AveragingConfig
 from windtunnel.config.base import FrozenConfig, NonNegativeInt
 from windtunnel.config.budget import BudgetConfig
@@ -49,6 +49,13 @@ class Experiment(FrozenConfig):
     """Device and number format."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How accuracy is measured."""
+
+    @model_validator(mode="after")
+    def _mixing_needs_a_partner(self) -> "Experiment":
+        mixing = [op.name for op in self.augment if isinstance(op, MIXING_OPS)]
+        if mixing and self.data.batch_size == 1:
+            raise ValueError(f"augment {mixing[0]} blends images of a batch: set data.batch_size above 1")
+        return self
 
     @model_validator(mode="after")
     def _watching_needs_validation(self) -> "Experiment":

@@ -26,10 +26,10 @@ import numpy.typing as npt
 import torch
 
 from windtunnel.core.files import write_text
+from windtunnel.core.places import cache_root
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.guard import reading
 from windtunnel.data.locks import locked
-from windtunnel.data.paths import cache_root
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.errors import DataError
 

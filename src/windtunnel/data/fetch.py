@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
+from windtunnel.core.places import offline_switch
 from windtunnel.data.locks import locked
 from windtunnel.data.mirrors import Form, RemoteFile
-from windtunnel.data.paths import is_offline
 from windtunnel.errors import DataError
 
 # (file name, bytes there, bytes in all), called as bytes come in
@@ -48,7 +48,7 @@ def fetch_set(name: str, folder: Path, forms: Sequence[Form], progress: Progress
         for form in forms:
             if all(_is_complete(folder / file.name, file) for file in form.files):
                 return [folder / file.name for file in form.files]
-        if is_offline():
+        if offline_switch():
             raise DataError(
                 f"{name} is not in {folder} and the network is switched off; unset WINDTUNNEL_OFFLINE and "
                 "HF_HUB_OFFLINE, or copy the files there"

@@ -1,19 +1,9 @@
-"""Where data and caches lie; the one place that reads the environment for it, at call time."""
+"""Where data sets lie; the one place that reads the environment for it, at call time."""
 
 import os
 from pathlib import Path
 
-_OFFLINE_SWITCHES = ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE")
-_OFF = {"", "0", "false", "no", "off"}
-
-
-def cache_root() -> Path:
-    """Return the folder of everything that can be made again: ``$XDG_CACHE_HOME/windtunnel``.
-
-    ``~/.cache/windtunnel`` where the variable is unset, empty or not an absolute path.
-    """
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "windtunnel"
+from windtunnel.core.places import cache_root
 
 
 def data_dir() -> Path | None:
@@ -40,11 +30,6 @@ def search_places(name: str, aliases: tuple[str, ...] = ()) -> list[Path]:
     """
     roots = [root for root in (data_dir(), _cached_downloads()) if root is not None]
     return [root / folder for root in roots for folder in (name, *aliases)]
-
-
-def is_offline() -> bool:
-    """Return whether ``$WINDTUNNEL_OFFLINE`` or ``$HF_HUB_OFFLINE`` forbids the network."""
-    return any(os.environ.get(switch, "").strip().lower() not in _OFF for switch in _OFFLINE_SWITCHES)
 
 
 def _cached_downloads() -> Path:

@@ -13,7 +13,7 @@ class Source(Protocol):
         """Return the set, decoded once and memory-mapped from then on.
 
         Args:
-            cache_dir: folder of decoded sets; None takes :func:`windtunnel.data.paths.cache_root`.
+            cache_dir: folder of decoded sets; None takes :func:`windtunnel.core.places.cache_root`.
 
         Raises:
             DataError: the set is missing or damaged.

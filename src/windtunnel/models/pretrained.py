@@ -8,18 +8,17 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from windtunnel.core.places import cache_root, offline_switch
 from windtunnel.errors import ModelError
 from windtunnel.models.weights import load_weights, read_weights
 from windtunnel.models.zoo.resnet import Resnet18
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30
-_OFF = ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -80,33 +79,27 @@ def build_resnet18(
         num_classes=num_classes, in_channels=in_channels, image_size=image_size, stem=stem, upsample=upsample
     )
     if pretrained or weights is not None:
-        file = Path(weights).expanduser() if weights else fetch(RESNET18, environment=os.environ)
+        file = Path(weights).expanduser() if weights else fetch(RESNET18)
         tensors = read_weights(file)
         network.load_report = load_weights(network, tensors, source=str(file), head="fc", stem="conv1")
     return network
 
 
-def fetch(file: HubFile, *, environment: Mapping[str, str]) -> Path:
-    """Return the local copy of ``file``, fetched first when there is none.
-
-    Args:
-        file: what to fetch.
-        environment: ``WINDTUNNEL_OFFLINE`` and ``HF_HUB_OFFLINE`` forbid the network, ``XDG_CACHE_HOME`` holds
-            the copy, ``HF_ENDPOINT`` is another hub.
+def fetch(file: HubFile) -> Path:
+    """Return the local copy of ``file``, fetched first when there is none; ``$HF_ENDPOINT`` names another hub.
 
     Raises:
         ModelError: there is no copy and no network, or what came is not the pinned file. Nothing is left behind.
 
     """
-    target = _cache_folder(environment) / f"{file.repository.replace('/', '--')}-{file.sha256[:12]}.safetensors"
+    target = cache_root() / "weights" / f"{file.repository.replace('/', '--')}-{file.sha256[:12]}.safetensors"
     if target.is_file():
         return target
-    url = file.url(environment.get("HF_ENDPOINT", "https://huggingface.co"))
-    for switch in ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE"):
-        if environment.get(switch, "").strip().lower() not in _OFF:
-            raise ModelError(
-                f"{switch} is set and {target} does not exist; fetch {url} elsewhere and give it as model.weights"
-            )
+    url = file.url(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    if switch := offline_switch():
+        raise ModelError(
+            f"{switch} is set and {target} does not exist; fetch {url} elsewhere and give it as model.weights"
+        )
     _download(url, target, file.sha256)
     return target
 
@@ -130,8 +123,3 @@ def _download(url: str, target: Path, sha256: str) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _cache_folder(environment: Mapping[str, str]) -> Path:
-    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "windtunnel" / "weights"

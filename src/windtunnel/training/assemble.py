@@ -17,6 +17,7 @@ from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.core.types import DataInitialised, ImageBytes
 from windtunnel.data.open import OpenedData, open_data
 from windtunnel.data.resident import ResidentLoader
+from windtunnel.errors import ConfigError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
 from windtunnel.optim.averaging import Averaging
@@ -71,6 +72,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
     device = resolve_device(experiment.runtime.device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data = open_data(experiment.data, cache_dir)
+    _check_class_weights(experiment, len(data.spec.class_names))
     model = build_model(experiment, data, precision)
     loader = build_loader(experiment, data, "train", precision, training=True)
     validation = build_loader(experiment, data, "validation", precision, training=False) if data.validation else None
@@ -92,6 +94,19 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
         steps_per_epoch=len(loader),
         total_steps=math.ceil(experiment.train.epochs * len(loader)),
     )
+
+
+def _check_class_weights(experiment: Experiment, classes: int) -> None:
+    weights = getattr(experiment.loss, "class_weights", None)
+    if weights is not None and len(weights) != classes:
+        raise ConfigError(
+            "experiment",
+            [
+                Problem(
+                    "loss.class_weights", f"must have one weight for each of the {classes} classes", str(len(weights))
+                )
+            ],
+        )
 
 
 def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:

@@ -1,0 +1,21 @@
+"""Where things that can be made again are kept, and whether the network may be used; read at call time."""
+
+import os
+from pathlib import Path
+
+_OFFLINE_SWITCHES = ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE")
+_OFF = {"", "0", "false", "no", "off"}
+
+
+def cache_root() -> Path:
+    """Return the folder of everything that can be made again: ``$XDG_CACHE_HOME/windtunnel``.
+
+    ``~/.cache/windtunnel`` where the variable is unset, empty or not an absolute path.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".cache") / "windtunnel"
+
+
+def offline_switch() -> str | None:
+    """Return which of ``WINDTUNNEL_OFFLINE`` and ``HF_HUB_OFFLINE`` forbids the network, or None."""
+    return next((name for name in _OFFLINE_SWITCHES if os.environ.get(name, "").strip().lower() not in _OFF), None)
