@@ -1,10 +1,12 @@
 """The numba backend: compiled kernels on as many threads as torch would use."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -14,9 +16,13 @@ from windtunnel.augment.numba_backend.copy import copy_bytes
 from windtunnel.augment.numba_backend.interpret import render
 from windtunnel.augment.op import Frame
 
+Array = npt.NDArray[Any]
+
 _CONSTANTS = 6
 _FEWEST_IMAGES = 32
 _BYTE_MOVES = {Code.FLIP_X, Code.FLIP_Y, Code.SHIFT}
+_NO_BYTES = np.empty((0, 0), np.uint8)
+_NO_FLOATS = np.empty((0, 0), np.float32)
 
 
 class NumbaRenderer:
@@ -56,38 +62,42 @@ class NumbaRenderer:
     def render(self, pixels: Tensor, rows: Int64[Tensor, " b"], table: Table) -> Float[Tensor, "b c h w"]:
         """Return the images at ``rows`` of ``pixels`` (n h w c), augmented by ``table`` and normalised."""
         channels, height, width = self._frame[:3]
-        shape = (len(rows), height, width, channels) if self._channels_last else (len(rows), channels, height, width)
+        count = len(rows)
+        shape = (count, height, width, channels) if self._channels_last else (count, channels, height, width)
         out = torch.empty(shape)
-        parts = min(torch.get_num_threads(), max(1, len(rows) // _FEWEST_IMAGES))
-        bounds = np.linspace(0, len(rows), parts + 1).astype(int)
-        jobs = [
-            self._pool.submit(self._render_part, pixels, rows[a:b], table.rows(slice(a, b)), out[a:b])
-            for a, b in pairwise(bounds[1:])
-        ]
-        self._render_part(pixels, rows[: bounds[1]], table.rows(slice(0, bounds[1])), out[: bounds[1]])
-        wait(jobs)
-        for job in jobs:
-            job.result()
+        self._render_parts(pixels, rows.numpy(), table.codes.numpy(), table.arguments.numpy(), out)
         images = out.permute(0, 3, 1, 2) if self._channels_last else out
         return images.to(self._dtype)
 
-    def _render_part(self, pixels: Tensor, rows: Tensor, table: Table, out: Tensor) -> None:
+    def _render_parts(self, pixels: Tensor, rows: Array, codes: Array, arguments: Array, out: Tensor) -> None:
+        """Share the rows out over the threads; what is common to the parts is prepared once."""
+        count = len(rows)
+        flat, filled = pixels.flatten(1).numpy(), out.flatten(1).numpy()
+        in_bytes, in_floats = (flat, _NO_FLOATS) if flat.dtype == np.uint8 else (_NO_BYTES, flat)
         kernel = copy_bytes if self._only_moves_bytes else render
-        flat, none = pixels.flatten(1), torch.empty(0, 0)
-        kernel(
-            (flat if pixels.dtype == torch.uint8 else none.byte()).numpy(),
-            (none if pixels.dtype == torch.uint8 else flat).numpy(),
-            rows.numpy(),
-            table.codes.numpy(),
-            table.arguments.numpy(),
-            self._starts,
-            self._constants,
-            self._frame[:3],
-            self._scale,
-            self._offset,
-            self._channels_last,
-            out.flatten(1).numpy(),
-        )
+
+        def render_part(start: int, end: int) -> None:
+            kernel(
+                in_bytes,
+                in_floats,
+                rows[start:end],
+                codes[start:end],
+                arguments[start:end],
+                self._starts,
+                self._constants,
+                self._frame[:3],
+                self._scale,
+                self._offset,
+                self._channels_last,
+                filled[start:end],
+            )
+
+        parts = min(torch.get_num_threads(), max(1, count // _FEWEST_IMAGES))
+        bounds = [count * part // parts for part in range(parts + 1)]
+        jobs = [self._pool.submit(render_part, start, end) for start, end in pairwise(bounds[1:])]
+        render_part(0, bounds[1])
+        for job in jobs:
+            job.result()
 
 
 def _constants(slot: Slot) -> list[float]:
