@@ -4,8 +4,9 @@ Every row turns the same uint8 images into normalised float32 ones. torchvision 
 time, kornia and ours a batch with parameters of its own for every image. Our time includes drawing the epoch's
 parameters. Rows are taken in turn, so that a busy moment hits all alike, and medians are reported.
 
-Times with one thread are CPU time, so that other work on the machine does not count; the two-thread gain of our rows is
-wall-clock time, so run it on an idle machine. ``albumentations`` has its own semantics; its figures are for scale.
+Times with one thread are CPU time, so that other work on the machine does not count. The two-thread gain of our rows is
+wall-clock time of an epoch's batches from resident images, parameters drawn, so run it on an idle machine.
+``albumentations`` has its own semantics; its figures are for scale.
 ``exact`` is the largest difference to torchvision's functions on float images with the same parameters.
 
 Usage: python benchmarks/augment.py [--images N] [--batch-size N] [--repeats N] [--out FILE.json]
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 from _torchvision import import_transforms
 from windtunnel.augment import Augment, parse_policy
 from windtunnel.augment.backend import Backend
+from windtunnel.augment.engine import build_transform
 from windtunnel.core.device import describe_device, tune_host_allocator
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -222,20 +224,36 @@ def time_draws(policy: str, count: int, repeats: int) -> float:
     return statistics.median(times["draw"])
 
 
+def time_threads(policy: str, images: Tensor, batch_size: int, repeats: int, backend: Backend) -> float:
+    """Return wall-clock time of an epoch's batches on one thread over that on two, as a training loop asks for them.
+
+    The images are resident and the parameters drawn, turns alternate, and the ratio is between medians.
+    """
+    ops = parse_policy(policy)
+    resident = images.contiguous(memory_format=torch.channels_last)
+    transform = build_transform(ops, resident, mean=MEAN, std=STD, num_classes=10, seed=0, backend=backend)
+    rows = torch.arange(len(images))
+    draw = transform.draw(rows, 0)
+    batches = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(2 * repeats + 1):
+        for threads, taken in seconds.items():
+            torch.set_num_threads(threads)
+            start = time.perf_counter()
+            for batch in batches:
+                transform.apply(rows[batch], draw[batch])
+            if turn:
+                taken.append(time.perf_counter() - start)
+    torch.set_num_threads(1)
+    return statistics.median(seconds[1]) / statistics.median(seconds[2])
+
+
 def measure(policy: str, images: Tensor, batch_size: int, repeats: int) -> dict[str, object]:
     """Return every figure of one policy."""
     passes = build_passes(policy, images, batch_size)
     torch.set_num_threads(1)
     one = {name: statistics.median(times) for name, times in time_passes(passes, repeats, time.process_time).items()}
-    batched = {name: run for name, run in passes.items() if name.startswith("ours")}
-    both = {**{f"{name} 1": run for name, run in batched.items()}}
-    wall_one = time_passes(both, repeats, time.perf_counter)
-    torch.set_num_threads(2)
-    wall_two = time_passes(both, repeats, time.perf_counter)
-    torch.set_num_threads(1)
-    gains = {
-        name: statistics.median(wall_one[f"{name} 1"]) / statistics.median(wall_two[f"{name} 1"]) for name in batched
-    }
+    gains = {f"ours ({b})": time_threads(policy, images, batch_size, repeats, b) for b in ("numba", "torch")}
     exact = {}
     if importlib.util.find_spec("torchvision") is not None:
         exact = {f"ours ({b})": exactness(policy, images[:EXACT_IMAGES], b) for b in ("numba", "torch")}

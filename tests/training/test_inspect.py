@@ -92,3 +92,16 @@ def test_folder_without_images_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no image"):
         predict(run, images=tmp_path / "empty", out=tmp_path / "out.csv")
+
+
+def test_photos_are_resized_as_the_training_images_were(tiny: Experiment, tmp_path: Path, runs_dir: Path) -> None:
+    generator = np.random.default_rng(0)
+    for split, label in [(split, label) for split in ("train", "test") for label in ("cat", "dog")]:
+        folder = tmp_path / "photos" / split / label
+        folder.mkdir(parents=True)
+        for index in range(4):
+            Image.fromarray(generator.integers(0, 255, (20, 14, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    source = {"name": "image_folder", "path": str(tmp_path / "photos"), "image_size": 8}
+    fields = tiny.model_dump() | {"data": {"source": source, "batch_size": 4}, "evaluate": {"batch_size": 4}}
+    folder = train(Experiment.model_validate(fields), runs_dir=runs_dir).folder
+    assert predict(folder, images=tmp_path / "photos" / "test", out=tmp_path / "preds.csv") == 8

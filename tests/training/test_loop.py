@@ -1,5 +1,6 @@
 """The loop against the same training written out by hand."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ def test_group_trains_for_its_epochs_only(tiny: Experiment) -> None:
     assert all(not bias.requires_grad for bias in biases)
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on CPU needs g++")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, from inside its compiler
 def test_compiled_forward_gives_the_same_losses(tiny: Experiment) -> None:
     short = with_fields(tiny, train={**tiny.train.model_dump(), "epochs": 1.0}, averaging=None)

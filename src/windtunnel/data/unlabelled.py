@@ -23,12 +23,13 @@ class UnlabelledImages:
     names: tuple[str, ...]
 
 
-def read_images(path: Path, *, like: DatasetSpec) -> UnlabelledImages:
+def read_images(path: Path, *, like: DatasetSpec, resize: bool = False) -> UnlabelledImages:
     """Read an image, a folder of images or an ``.npz`` with an array ``images`` (n h w) or (n h w c), uint8.
 
     Args:
         path: the file or folder.
         like: the data set the model was trained on, which sets size and channels.
+        resize: bring image files of another size to the one trained on, as the training data was; arrays never are.
 
     Raises:
         DataError: there are no images, or one is damaged or of another size.
@@ -37,17 +38,18 @@ def read_images(path: Path, *, like: DatasetSpec) -> UnlabelledImages:
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
         if not files:
             raise DataError(f"{path} holds no image; looked for {', '.join(SUFFIXES)}")
-        return _read_files(files, [str(file.relative_to(path)) for file in files], like)
+        return _read_files(files, [str(file.relative_to(path)) for file in files], like, resize)
     if not path.is_file():
         raise DataError(f"no file or folder {path}; give an image, a folder of images or an .npz")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, like)
-    return _read_files([path], [path.name], like)
+    return _read_files([path], [path.name], like, resize)
 
 
-def _read_files(files: list[Path], names: list[str], like: DatasetSpec) -> UnlabelledImages:
+def _read_files(files: list[Path], names: list[str], like: DatasetSpec, resize: bool) -> UnlabelledImages:
     mode: Mode = "RGB" if like.channels == 3 else "L"
-    rows = [decode_image(file.read_bytes(), str(file), mode, None) for file in files]
+    size = like.image_size if resize else None
+    rows = [decode_image(file.read_bytes(), str(file), mode, size) for file in files]
     for file, row in zip(files, rows, strict=True):
         _check_shape(row.shape, str(file), like)
     return UnlabelledImages(_to_tensor(np.stack(rows)), tuple(names))

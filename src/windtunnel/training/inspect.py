@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from windtunnel.augment.engine import build_transform
+from windtunnel.config.data import ImageFolder
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.run import EvaluateConfig
@@ -91,7 +92,8 @@ def predict(
 
     Args:
         run: run folder, its name, or ``last``.
-        images: an image, a folder of images, or an ``.npz`` with ``images``; of the size the run was trained on.
+        images: an image, a folder of images, or an ``.npz`` with ``images``; of the size the run was trained on, or
+            resized as its training images were where the source has ``image_size``.
         out: the CSV; written whole or not at all.
         tta: name of a test-time augmentation; None takes the run's own.
         weights: the last ones, or the best by validation.
@@ -120,7 +122,9 @@ def _evaluate(folder: RunFolder, experiment: Experiment, split: Split, weights: 
 
 def _predict(folder: RunFolder, experiment: Experiment, weights: Weights, images: Path, out: Path) -> int:
     parts = _load(folder, experiment, weights)
-    found = read_images(images, like=parts.data.spec)
+    source = experiment.data.source
+    resized_in_training = isinstance(source, ImageFolder) and source.image_size is not None
+    found = read_images(images, like=parts.data.spec, resize=resized_in_training)
     probabilities = _predict_images(parts, found.images).softmax(1)
     write_text(out, _format_predictions(found.names, probabilities, parts.data.spec.class_names))
     return len(found.names)
