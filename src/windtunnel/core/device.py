@@ -61,9 +61,8 @@ class AllocatorState:
 def tune_host_allocator(wanted: bool) -> AllocatorState:
     """Make glibc keep freed memory, so that a step does not fault its gigabytes in again.
 
-    glibc hands every large block back to the kernel when it is freed. Without mmap and trimming, forward and
-    backward of a large batch ran 1.6 to 1.9x faster (docs/results.md). Process-wide; peak memory rises by about
-    a quarter.
+    glibc hands every large block back to the kernel when it is freed. Without mmap and trimming, an epoch in batches
+    of 1,024 was 1.4 times as fast (``benchmarks/step.py``, docs/results.md). Process-wide; peak memory rises.
     """
     if not wanted:
         return AllocatorState("off", "runtime.tune_allocator is false")
