@@ -19,7 +19,7 @@ _PUBLIC = {
     "train": "windtunnel.training.run",
     "resume": "windtunnel.training.run",
     "evaluate": "windtunnel.training.inspect",
-    "predict": "windtunnel.training.inspect",
+    "predict": "windtunnel.training.predict",
     "RunResult": "windtunnel.training.run",
 }
 

@@ -7,7 +7,8 @@ from PIL import Image
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import CheckpointError, DataError, UsageError
-from windtunnel.training.inspect import evaluate, predict
+from windtunnel.training.inspect import evaluate
+from windtunnel.training.predict import predict
 from windtunnel.training.run import train
 
 

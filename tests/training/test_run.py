@@ -14,7 +14,7 @@ from windtunnel.config.files import read_yaml
 from windtunnel.core import files
 from windtunnel.errors import ConfigError, DataError, ModelError, RunError, UsageError
 from windtunnel.training import checkpoint
-from windtunnel.training.run import plan, resume, train
+from windtunnel.training.run import plan, resume, train, train_in
 
 
 def with_fields(experiment: Experiment, **fields: Any) -> Experiment:
@@ -174,3 +174,16 @@ def test_replacing_a_file_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
         files.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert stat.S_IMODE(path.stat().st_mode) & 0o444
+
+
+def test_train_in_starts_in_the_folder_and_goes_on_there(tiny: Experiment, tmp_path: Path) -> None:
+    first = train_in(tmp_path / "exactly-here", tiny)
+    again = train_in(tmp_path / "exactly-here", tiny)
+    assert first.folder == again.folder == tmp_path / "exactly-here"
+    assert again.summary == first.summary
+
+
+def test_train_in_refuses_a_folder_of_another_run(tiny: Experiment, tmp_path: Path) -> None:
+    train_in(tmp_path / "taken", tiny)
+    with pytest.raises(UsageError, match="other settings"):
+        train_in(tmp_path / "taken", tiny.model_copy(update={"seed": 9}))

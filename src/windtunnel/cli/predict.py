@@ -22,7 +22,7 @@ def predict(
       windtunnel predict last --images photos/ --out predictions.csv
       windtunnel predict last --images digit.png --out predictions.csv --tta flip
     """
-    from windtunnel.training.inspect import predict as predict_images
+    from windtunnel.training.predict import predict as predict_images
 
     count = predict_images(run, images=images, out=out, tta=tta, weights=weights, runs_dir=runs_dir)
     print(f"{count:,} predictions in {out}")

@@ -64,18 +64,22 @@ class RunFolder:
             yield
 
 
+def new_run_path(experiment: Experiment, runs_dir: Path | None) -> Path:
+    """Return where a new run goes: ``<runs_dir>/<project>/<time>-<name>-<id>``."""
+    parent = (runs_dir or default_runs_dir()) / experiment.project
+    return parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{experiment.name}-{secrets.token_hex(2)}"
+
+
 def create_run_folder(
-    experiment: Experiment, runs_dir: Path | None, *, environment: dict[str, Any], overrides: Sequence[str]
+    experiment: Experiment, path: Path, *, environment: dict[str, Any], overrides: Sequence[str]
 ) -> RunFolder:
-    """Make ``<runs_dir>/<project>/<time>-<name>-<id>/`` with the run's config, overrides and environment.
+    """Make the folder ``path`` with the run's config, overrides and environment; the config comes last.
 
     Raises:
         UsageError: the folder cannot be made, e.g. because the place is read-only.
     """
-    parent = (runs_dir or default_runs_dir()) / experiment.project
-    path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{experiment.name}-{secrets.token_hex(2)}"
     try:
-        (path / "checkpoints").mkdir(parents=True)
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_text(path / "overrides.txt", "".join(f"{override}\n" for override in overrides))
         write_json(path / "env.json", {"format_version": FORMAT_VERSION, **environment})
         write_text(path / "config.yaml", dump_yaml(experiment))
@@ -99,8 +103,9 @@ def open_run(reference: Path | str, runs_dir: Path | None = None) -> RunFolder:
 
 
 def list_runs(runs_dir: Path) -> list[Path]:
-    """Return every run folder under ``runs_dir``, oldest first."""
-    return sorted((config.parent for config in runs_dir.glob("*/*/config.yaml")), key=lambda path: path.name)
+    """Return every run folder under ``runs_dir``, those of sweeps and comparisons included, oldest first."""
+    found = [*runs_dir.glob("*/*/config.yaml"), *runs_dir.glob("*/*/runs/*/config.yaml")]
+    return sorted((config.parent for config in found), key=lambda path: path.name)
 
 
 def default_runs_dir() -> Path:

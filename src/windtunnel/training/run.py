@@ -17,7 +17,7 @@ from windtunnel.core.clock import Stopwatch
 from windtunnel.core.device import resolve_device
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.core.rng import derive_seed, seeded
-from windtunnel.errors import RunError
+from windtunnel.errors import RunError, UsageError
 from windtunnel.optim.plateau import Plateau
 from windtunnel.report.curves import save_curves
 from windtunnel.report.html import write_report
@@ -27,7 +27,7 @@ from windtunnel.training.assemble import Parts, assemble, initialise_from_data
 from windtunnel.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from windtunnel.training.early_stop import is_exhausted, watch
 from windtunnel.training.environment import describe_environment, process_settings
-from windtunnel.training.folder import RunFolder, create_run_folder, open_run
+from windtunnel.training.folder import RunFolder, create_run_folder, new_run_path, open_run
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
 from windtunnel.training.loop import train_epochs
 from windtunnel.training.state import TrainState
@@ -90,12 +90,20 @@ def train(
         UsageError: the experiment cannot be run here; nothing was written.
         RunError: the run started and could not go on; its folder is kept and can be resumed.
     """
-    with process_settings(experiment.runtime) as allocator:
-        parts, state = _assemble_timed(experiment)
-        environment = describe_environment(parts, allocator)
-        folder = create_run_folder(experiment, runs_dir, environment=environment, overrides=overrides)
-        with folder.hold():
-            return _drive(parts, state, folder, trackers)
+    return _train_new(experiment, new_run_path(experiment, runs_dir), trackers, overrides)
+
+
+def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] = ()) -> RunResult:
+    """Train ``experiment`` in exactly the folder ``path``, or go on with what a killed process left there.
+
+    Raises:
+        UsageError: the experiment cannot be run here, or the folder holds another one.
+    """
+    if not (path / "config.yaml").exists():
+        return _train_new(experiment, path, trackers, ())
+    if open_run(path).read_experiment() != experiment:
+        raise UsageError(f"{path} holds a run with other settings; give this one a folder of its own")
+    return resume(path, trackers=trackers)
 
 
 def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = ()) -> RunResult:
@@ -119,6 +127,17 @@ def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[
         with process_settings(experiment.runtime):
             parts, state = _assemble_timed(experiment)
             (folder.path / "summary.json").unlink(missing_ok=True)
+            return _drive(parts, state, folder, trackers)
+
+
+def _train_new(
+    experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str]
+) -> RunResult:
+    with process_settings(experiment.runtime) as allocator:
+        parts, state = _assemble_timed(experiment)
+        environment = describe_environment(parts, allocator)
+        folder = create_run_folder(experiment, path, environment=environment, overrides=overrides)
+        with folder.hold():
             return _drive(parts, state, folder, trackers)
 
 

@@ -1,0 +1,1 @@
+"""Whether B really beats A: trials, statistics, verdicts."""

@@ -1,0 +1,1 @@
+"""Many runs on the devices at hand: estimates, packing, workers."""

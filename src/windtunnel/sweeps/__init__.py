@@ -1,0 +1,1 @@
+"""Sweeps: a space of experiments, a search over it and its journal."""

@@ -1,0 +1,35 @@
+"""Opening what a run has trained."""
+
+from typing import Literal
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.problems import validate_tree
+from windtunnel.config.run import EvaluateConfig
+from windtunnel.errors import CheckpointError
+from windtunnel.training.assemble import Parts, assemble
+from windtunnel.training.checkpoint import load_weights
+from windtunnel.training.folder import RunFolder
+
+Weights = Literal["last", "best"]
+
+
+def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) -> Parts:
+    """Return the parts of ``experiment`` with the weights that ``folder`` kept.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged or from another model.
+    """
+    path = folder.checkpoints / f"{weights}.safetensors"
+    if not path.exists():
+        raise CheckpointError(f"{folder.path} has no {path.name}; it has not come to a checkpoint that writes it")
+    parts = assemble(experiment)
+    load_weights(path, parts.model)
+    return parts
+
+
+def with_tta(experiment: Experiment, tta: str | None) -> Experiment:
+    """Return ``experiment`` evaluated with the test-time augmentation named ``tta``; None keeps its own."""
+    if tta is None:
+        return experiment
+    tree = experiment.evaluate.model_dump(mode="json") | {"tta": tta}
+    return experiment.model_copy(update={"evaluate": validate_tree(EvaluateConfig, tree, "evaluate")})
