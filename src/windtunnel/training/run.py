@@ -130,9 +130,7 @@ def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[
             return _drive(parts, state, folder, trackers)
 
 
-def _train_new(
-    experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str]
-) -> RunResult:
+def _train_new(experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str]) -> RunResult:
     with process_settings(experiment.runtime) as allocator:
         parts, state = _assemble_timed(experiment)
         environment = describe_environment(parts, allocator)
