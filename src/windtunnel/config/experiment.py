@@ -9,10 +9,11 @@ from windtunnel.config.averaging import AveragingConfig
 from windtunnel.config.base import FrozenConfig, NonNegativeInt
 from windtunnel.config.budget import BudgetConfig
 from windtunnel.config.data import DataConfig
+from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.loss import CrossEntropy, LossConfig
 from windtunnel.config.models import ModelConfig
 from windtunnel.config.optim import OptimConfig, Sgd
-from windtunnel.config.run import EvaluateConfig, RuntimeConfig, TrainConfig
+from windtunnel.config.run import RuntimeConfig, TrainConfig
 from windtunnel.config.schedule import Cosine, Plateau, ScheduleConfig
 
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
-from windtunnel.config.run import EvaluateConfig
 from windtunnel.errors import CheckpointError
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
