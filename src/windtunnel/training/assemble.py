@@ -3,18 +3,16 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from windtunnel.augment.engine import build_transform
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import DTYPES, describe_device, resolve_device
 from windtunnel.core.reports import RunInfo
 from windtunnel.core.rng import derive_seed, seeded
-from windtunnel.core.types import DataInitialised, ImageBytes
+from windtunnel.core.types import DataInitialised
 from windtunnel.data.open import OpenedData, open_data
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.errors import ConfigError, Problem
@@ -23,6 +21,7 @@ from windtunnel.models.budget import check_budget
 from windtunnel.optim.averaging import Averaging
 from windtunnel.optim.losses import CrossEntropy, Focal
 from windtunnel.optim.schedules import Schedule
+from windtunnel.training.loaders import build_loader
 from windtunnel.training.precision import Precision
 
 _IMAGES_FOR_INITIALISATION = 5000
@@ -133,43 +132,6 @@ def lay_out_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def build_loader(
-    experiment: Experiment,
-    data: OpenedData,
-    part: Literal["train", "validation", "test"],
-    precision: Precision,
-    *,
-    training: bool,
-    first: int | None = None,
-) -> ResidentLoader:
-    """Return a loader over ``part`` of ``data``: shuffled and augmented for training, in order and plain otherwise.
-
-    ``first`` takes only that many images from the front.
-    """
-    held: ImageBytes = getattr(data, part)
-    resident = ImageBytes(*(tensor[:first].to(precision.device) for tensor in held))
-    transform = build_transform(
-        experiment.augment if training else (),
-        resident.images,
-        mean=data.mean,
-        std=data.std,
-        num_classes=len(data.spec.class_names),
-        seed=derive_seed(experiment.seed, "augment"),
-        dtype=precision.image_dtype,
-        channels_last=experiment.runtime.channels_last,
-        backend=experiment.runtime.augment_backend,
-    )
-    return ResidentLoader(
-        resident,
-        transform,
-        ids=data.ids[part][:first],
-        batch_size=experiment.data.batch_size if training else experiment.evaluate.batch_size,
-        seed=experiment.seed,
-        shuffle=training,
-        drop_last=training and experiment.data.drop_last,
-    )
 
 
 def initialise_from_data(parts: Parts) -> None:

@@ -9,9 +9,9 @@ from windtunnel.core.types import ImageBytes
 from windtunnel.errors import UsageError
 from windtunnel.evaluation.metrics import Metrics, compute_metrics
 from windtunnel.evaluation.predict import predict_logits
-from windtunnel.training.assemble import build_loader
 from windtunnel.training.environment import process_settings
 from windtunnel.training.folder import RunFolder, open_run
+from windtunnel.training.loaders import build_loader
 from windtunnel.training.trained import Weights, load_trained, with_tta
 
 Split = Literal["validation", "test"]

@@ -9,9 +9,10 @@ from windtunnel.evaluation.metrics import compute_metrics
 from windtunnel.evaluation.predict import predict_logits
 from windtunnel.evaluation.tta import PlainView, Views
 from windtunnel.track.files import read_rows
-from windtunnel.training.assemble import Parts, build_loader
+from windtunnel.training.assemble import Parts
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
+from windtunnel.training.loaders import build_loader
 from windtunnel.training.state import TrainState
 
 _KEPT_INFO = ("device", "precision", "parameters", "train_images", "total_steps")
