@@ -5,6 +5,7 @@ import torch
 from windtunnel.config.data import DataConfig
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.open import check_dataset, measure_statistics, open_data
+from windtunnel.data.part import Part
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.errors import DataError
 
@@ -83,9 +84,13 @@ def test_statistics_are_those_given_else_public_else_measured(npz, tmp_path, set
     assert measured.mean == pytest.approx((measured.train.images.double() / 255).mean((0, 2, 3)).tolist())
 
 
+def as_part(images):
+    return Part(ImageBytes(images, torch.zeros(len(images), dtype=torch.int64)), torch.arange(len(images)))
+
+
 def test_measured_statistics_agree_with_torch():
     images = torch.randint(0, 256, (50, 3, 4, 4), dtype=torch.uint8)
-    mean, std = measure_statistics(ImageBytes(images, torch.zeros(50, dtype=torch.int64)))
+    mean, std = measure_statistics(as_part(images))
     scaled = images.double() / 255
     assert mean == pytest.approx(scaled.mean((0, 2, 3)).tolist())
     assert std == pytest.approx(scaled.std((0, 2, 3), correction=0).tolist())
@@ -93,7 +98,7 @@ def test_measured_statistics_agree_with_torch():
 
 def test_images_of_one_colour_do_not_divide_by_zero():
     images = torch.full((5, 1, 4, 4), 9, dtype=torch.uint8)
-    assert measure_statistics(ImageBytes(images, torch.zeros(5, dtype=torch.int64)))[1][0] > 0
+    assert measure_statistics(as_part(images))[1][0] > 0
 
 
 def test_normalize_of_other_channels_is_refused(npz):

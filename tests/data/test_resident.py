@@ -23,6 +23,8 @@ class IdDraw(NamedTuple):
 class MarkTransform:
     """Writes each image's drawn parameter into its pixels and counts its calls."""
 
+    mixes = False
+
     def __init__(self, images):
         self.images = images
         self.draws = []

@@ -30,6 +30,15 @@ class ResidentTransform:
         self._renderer = renderer
         self._num_classes = num_classes
 
+    def over(self, images: UInt8[Tensor, "n c h w"]) -> "ResidentTransform":
+        """Return this transform of other images of the same shape, on the same device."""
+        return ResidentTransform(images, sampler=self._sampler, renderer=self._renderer, num_classes=self._num_classes)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the last op blends images and labels across the batch."""
+        return self._sampler.mixing is not None
+
     @property
     def backend(self) -> str:
         """Name of what renders, for the record of a run."""
@@ -84,7 +93,8 @@ def build_transform(
 
     Args:
         ops: configs of the ops, in order; none only normalises.
-        images: the resident set; its memory is channels last and is only read.
+        images: the resident set; its memory is channels last and is only read. Where images come batch by batch,
+            an empty set of their shape and device: each batch is handed to ``over``.
         mean: mean of each channel, in 0..1.
         std: standard deviation of each channel, in 0..1.
         num_classes: classes, the width of soft labels.

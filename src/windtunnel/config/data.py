@@ -161,6 +161,10 @@ class DataConfig(FrozenConfig):
     """Images a training step."""
     drop_last: Flag = True
     """Leave out an epoch's last batch when it is short."""
+    placement: Literal["auto", "resident", "streaming"] = "auto"
+    """Images on the training device, or streamed from disk, with the same numbers; ``auto`` by measured free memory."""
+    workers: Count = 2
+    """Threads that read streamed batches ahead of the step."""
     train_limit: Count | None = None
     """Train on this many images only, balanced over classes; ``null`` uses all."""
     normalize: Normalize | None = None

@@ -30,17 +30,24 @@ class Draw(Protocol):
 
 
 class Transform(Protocol):
-    """Turns rows of a resident uint8 data set into a normalised batch."""
+    """Turns rows of a uint8 data set into a normalised batch."""
 
     @property
     def backend(self) -> str:
         """Name of the code path that was taken, for the run's record."""
 
+    @property
+    def mixes(self) -> bool:
+        """Whether images and labels are blended across the batch."""
+
+    def over(self, images: UInt8[Tensor, "n c h w"]) -> "Transform":
+        """Return this transform of other images, on the same device."""
+
     def draw(self, ids: Int64[Tensor, " n"], epoch: int) -> Any:
         """Draw every parameter for ``ids`` in ``epoch``: a pure function of (seed, epoch, id, op)."""
 
     def apply(self, rows: Int64[Tensor, " b"], draw: Any) -> Float[Tensor, "b c h w"]:
-        """Return the images at ``rows`` of the resident set, augmented by ``draw`` and normalised."""
+        """Return the images at ``rows`` of the set, augmented by ``draw`` and normalised."""
 
     def mix(
         self, images: Float[Tensor, "b c h w"], labels: Tensor, draw: Any

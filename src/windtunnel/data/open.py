@@ -8,12 +8,11 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from windtunnel.config.data import DataConfig
-from windtunnel.core.types import ImageBytes
+from windtunnel.data.part import Part
 from windtunnel.data.spec import DatasetSpec, RawDataset
-from windtunnel.data.split import IndexedPart, Splits, limit_balanced
+from windtunnel.data.split import Splits, limit_balanced
 from windtunnel.errors import DataError
 
-_STATISTICS_CHUNK = 4096
 _SMALLEST_STD = 1e-3
 
 
@@ -35,9 +34,9 @@ class OpenedData:
 
     spec: DatasetSpec
     digest: str
-    train: ImageBytes
-    validation: ImageBytes | None
-    test: ImageBytes | None
+    train: Part
+    validation: Part | None
+    test: Part | None
     split_digests: dict[str, str]
     ids: dict[str, Int64[Tensor, " n"]]
     mean: tuple[float, ...]
@@ -60,14 +59,14 @@ def open_data(config: DataConfig, cache_dir: Path | None = None) -> OpenedData:
     splits = _limited(config.split.build(dataset=raw), raw, config)
     _check_steps(config, len(splits.train.indices))
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    images = {name: _materialise(raw, part) for name, part in parts.items() if part is not None}
-    mean, std = _statistics(config, raw.spec, images["train"])
+    held = {name: Part(raw.splits[part.split], part.indices) for name, part in parts.items() if part is not None}
+    mean, std = _statistics(config, raw.spec, held["train"])
     return OpenedData(
         spec=raw.spec,
         digest=raw.digest,
-        train=images["train"],
-        validation=images.get("validation"),
-        test=images.get("test"),
+        train=held["train"],
+        validation=held.get("validation"),
+        test=held.get("test"),
         split_digests=splits.digest(),
         ids={name: part.indices for name, part in parts.items() if part is not None},
         mean=mean,
@@ -95,15 +94,15 @@ def check_dataset(raw: RawDataset) -> None:
         raise DataError(f"{name}: every training image has the same label; a classifier needs at least 2 classes")
 
 
-def measure_statistics(images: ImageBytes) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def measure_statistics(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the per-channel mean and standard deviation of pixels scaled to 0..1."""
-    channels = images.images.shape[1]
+    channels, height, width = part.image_shape
     total, squares = torch.zeros(channels, dtype=torch.float64), torch.zeros(channels, dtype=torch.float64)
-    for chunk in torch.split(images.images, _STATISTICS_CHUNK):
-        scaled = chunk.double() / 255
+    for rows in part.chunks():
+        scaled = part.gather(rows).double() / 255
         total += scaled.sum((0, 2, 3))
         squares += scaled.square().sum((0, 2, 3))
-    count = images.images.numel() / channels
+    count = len(part) * height * width
     mean = total / count
     std = (squares / count - mean.square()).clamp_min(0).sqrt().clamp_min(_SMALLEST_STD)
     return tuple(mean.tolist()), tuple(std.tolist())
@@ -125,19 +124,7 @@ def _check_steps(config: DataConfig, images: int) -> None:
         )
 
 
-def _materialise(raw: RawDataset, part: IndexedPart) -> ImageBytes:
-    """Return the part's images: the memory map itself when the part is a whole split."""
-    whole = raw.splits[part.split]
-    if len(part.indices) == len(whole.labels):
-        return whole
-    pixels = whole.images.permute(0, 2, 3, 1)
-    rows = pixels.flatten(1).index_select(0, part.indices).view(-1, *pixels.shape[1:])
-    return ImageBytes(rows.permute(0, 3, 1, 2), whole.labels[part.indices])
-
-
-def _statistics(
-    config: DataConfig, spec: DatasetSpec, train: ImageBytes
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(config: DataConfig, spec: DatasetSpec, train: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if config.normalize is not None:
         given = len(config.normalize.mean)
         if given != spec.channels:

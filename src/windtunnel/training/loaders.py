@@ -2,13 +2,22 @@
 
 from typing import Literal
 
-from windtunnel.augment.engine import build_transform
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from windtunnel.augment.engine import ResidentTransform, build_transform
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.rng import derive_seed
-from windtunnel.core.types import ImageBytes
 from windtunnel.data.open import OpenedData
+from windtunnel.data.part import Part
+from windtunnel.data.placement import Placement, choose_placement
+from windtunnel.data.planning import WHOLE, Share
 from windtunnel.data.resident import ResidentLoader
+from windtunnel.data.streaming import StreamingLoader
 from windtunnel.training.precision import Precision
+
+ImageLoader = ResidentLoader | StreamingLoader
 
 
 def build_loader(
@@ -19,16 +28,65 @@ def build_loader(
     *,
     training: bool,
     first: int | None = None,
-) -> ResidentLoader:
+    placement: Placement | None = None,
+    share: Share = WHOLE,
+) -> ImageLoader:
     """Return a loader over ``part`` of ``data``: shuffled and augmented for training, in order and plain otherwise.
 
-    ``first`` takes only that many images from the front.
+    Args:
+        experiment: how batches are made.
+        data: the data.
+        part: which part of it.
+        precision: device and format of the batches.
+        training: whether they are trained on.
+        first: take only that many images from the front.
+        placement: where the images lie; None decides by the memory free now.
+        share: this process's part of every batch.
     """
-    held: ImageBytes = getattr(data, part)
-    resident = ImageBytes(*(tensor[:first].to(precision.device) for tensor in held))
-    transform = build_transform(
+    held: Part = getattr(data, part)
+    held = held if first is None else held.head(first)
+    ids = data.ids[part][:first]
+    batch_size = experiment.data.batch_size if training else experiment.evaluate.batch_size
+    drop_last = training and experiment.data.drop_last
+    placement = placement or choose_placement(experiment.data.placement, held.num_bytes, precision.device)
+    if placement.mode == "resident":
+        resident = held.load(precision.device)
+        return ResidentLoader(
+            resident,
+            _build_transform(experiment, data, precision, resident.images, training=training),
+            ids=ids,
+            batch_size=batch_size,
+            seed=experiment.seed,
+            shuffle=training,
+            drop_last=drop_last,
+            share=share,
+        )
+    nothing = torch.empty((0, *held.image_shape), dtype=torch.uint8, device=precision.device)
+    return StreamingLoader(
+        held,
+        _build_transform(experiment, data, precision, nothing, training=training),
+        device=precision.device,
+        workers=experiment.data.workers,
+        ids=ids,
+        batch_size=batch_size,
+        seed=experiment.seed,
+        shuffle=training,
+        drop_last=drop_last,
+        share=share,
+    )
+
+
+def _build_transform(
+    experiment: Experiment,
+    data: OpenedData,
+    precision: Precision,
+    images: UInt8[Tensor, "n c h w"],
+    *,
+    training: bool,
+) -> ResidentTransform:
+    return build_transform(
         experiment.augment if training else (),
-        resident.images,
+        images,
         mean=data.mean,
         std=data.std,
         num_classes=len(data.spec.class_names),
@@ -36,13 +94,4 @@ def build_loader(
         dtype=precision.image_dtype,
         channels_last=experiment.runtime.channels_last,
         backend=experiment.runtime.augment_backend,
-    )
-    return ResidentLoader(
-        resident,
-        transform,
-        ids=data.ids[part][:first],
-        batch_size=experiment.data.batch_size if training else experiment.evaluate.batch_size,
-        seed=experiment.seed,
-        shuffle=training,
-        drop_last=training and experiment.data.drop_last,
     )

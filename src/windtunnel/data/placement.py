@@ -1,0 +1,65 @@
+"""Where a part's images lie while they are used: on the device, or on the disk they are streamed from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+import torch
+
+PlacementMode = Literal["resident", "streaming"]
+
+# The other half is for the network, its activations and everything else on the machine.
+_LARGEST_SHARE = 0.5
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where images lie, and why.
+
+    Args:
+        mode: ``resident`` on the training device, or ``streaming`` from the memory map.
+        reason: why, with the figures it was decided by.
+    """
+
+    mode: PlacementMode
+    reason: str
+
+    def __str__(self) -> str:
+        return f"images {self.mode} ({self.reason})"
+
+
+def choose_placement(
+    wanted: Literal["auto", "resident", "streaming"], num_bytes: int, device: torch.device
+) -> Placement:
+    """Return where ``num_bytes`` of images lie; ``auto`` is resident when they take at most half of what is free."""
+    free = measure_free_memory(device)
+    figures = f"{_size(num_bytes)}, {_size(free)} free on {device}"
+    if wanted != "auto":
+        return Placement(wanted, f"data.placement; {figures}")
+    return Placement("resident" if num_bytes <= free * _LARGEST_SHARE else "streaming", figures)
+
+
+def measure_free_memory(device: torch.device) -> int:
+    """Return the bytes that can be had on ``device`` now; on a CPU within the limit of this process's container."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    limited = _container_free(_CGROUP)
+    available = int(psutil.virtual_memory().available)
+    return available if limited is None else min(available, limited)
+
+
+def _container_free(cgroup: Path) -> int | None:
+    """Return what a container's memory limit (cgroup v2) leaves, cached files counted as free; None without a limit."""
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        used = int((cgroup / "memory.current").read_text())
+        stats = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        return None if limit == "max" else max(0, int(limit) - used + int(stats["file"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.1f} MiB"
