@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from windtunnel.data import cache
 from windtunnel.data.cache import Decoded, fill_array, load_cached
+from windtunnel.data.folder import ImageFolderSource
 from windtunnel.data.spec import DatasetSpec
 from windtunnel.errors import DataError
 
@@ -161,6 +163,16 @@ def test_a_full_disk_is_said_so_and_leaves_nothing_behind(reader, root, monkeypa
     with pytest.raises(DataError, match=r"No space left on device; free some space"):
         load_cached(reader, root)
     assert [path for path in (root / "sets").rglob("*") if path.suffix != ".lock"] == []
+
+
+def test_a_set_larger_than_the_disk_is_refused_before_decoding(monkeypatch, tmp_path, sets):
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    images = sets.make_images(3, 6, 6)
+    sets.write_image_folder(tmp_path / "pets", {"": {"cat": images[:2], "dog": images[2:]}})
+    source = ImageFolderSource(path=str(tmp_path / "pets"))
+    with pytest.raises(DataError, match=r"train take 324 bytes and 100 are free: .*XDG_CACHE_HOME.*image_size"):
+        source.load(tmp_path / "cache")
+    assert not list((tmp_path / "cache" / "sets").glob("*.building"))
 
 
 def test_a_source_file_that_cannot_be_read_is_named(reader, root, monkeypatch):

@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import threading
 import zlib
 
 import numpy as np
@@ -93,6 +95,41 @@ def test_many_images_keep_their_order(sets, count):
     rows = ((str(index), sets.encode_image(image)) for index, image in enumerate(images))
     assert decode_into(out, rows, "RGB", None) == count
     assert np.array_equal(out, images)
+
+
+def test_files_are_read_by_the_threads_that_decode_them(sets, tmp_path):
+    images = sets.make_images(130, 2, 2)
+    for index, image in enumerate(images):
+        (tmp_path / f"{index}.png").write_bytes(sets.encode_image(image))
+    out = np.zeros_like(images)
+    rows = ((str(index), tmp_path / f"{index}.png") for index in range(130))
+    assert decode_into(out, rows, "RGB", None) == 130
+    assert np.array_equal(out, images)
+
+
+def test_no_more_is_held_than_a_few_chunks_a_thread(sets, monkeypatch):
+    taken, go_on = [], threading.Event()
+    image = sets.encode_image(sets.make_images(1, 2, 2)[0])
+    most = (decode._CHUNKS_AHEAD * len(os.sched_getaffinity(0)) + 1) * 3
+    slow = decode.decode_image
+    monkeypatch.setattr(decode, "_CHUNK_BYTES", 2 * len(image) + 1)
+    monkeypatch.setattr(decode, "decode_image", lambda *args: go_on.wait(10) and slow(*args))
+    rows = ((str(index), taken.append(index) or image) for index in range(200))
+    work = threading.Thread(target=decode_into, args=(np.zeros((200, 2, 2, 3), np.uint8), rows, "RGB", None))
+    work.start()
+    work.join(0.3)
+    assert 3 <= len(taken) <= most
+    go_on.set()
+    work.join(10)
+    assert len(taken) == 200
+
+
+def test_the_first_failure_drops_what_is_waiting(monkeypatch):
+    tried = []
+    monkeypatch.setattr(decode, "decode_image", lambda encoded, name, *args: tried.append(name) or [][0])
+    with pytest.raises(IndexError):
+        decode_into(np.zeros((9999, 2, 2, 3), np.uint8), ((str(index), b"") for index in range(9999)), "RGB", None)
+    assert len(tried) < 200
 
 
 def test_more_images_than_declared_are_refused(sets):

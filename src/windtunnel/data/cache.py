@@ -16,6 +16,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.errors import DataError
 
 FORMAT_VERSION = 1
+_FILES_AT_ONCE = 1024
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -98,12 +100,18 @@ def _content_digest(files: Sequence[Path], known: Path) -> str:
     if record.is_file() and len(digest := record.read_text(encoding="ascii").strip()) == 64:
         return digest
     total = hashlib.sha256()
-    for path in files:
-        with reading(path, "a data file"), path.open("rb") as stream:
-            total.update(path.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            for part in pool.map(_digest_file, files[start : start + _FILES_AT_ONCE]):
+                total.update(part)
     known.mkdir(parents=True, exist_ok=True)
     write_text(record, total.hexdigest())
     return total.hexdigest()
+
+
+def _digest_file(path: Path) -> bytes:
+    with reading(path, "a data file"), path.open("rb") as stream:
+        return path.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
 
 
 def _open_set(folder: Path) -> RawDataset | None:
@@ -173,15 +181,18 @@ def _write_set(reader: Reader, folder: Path) -> None:
 def _allocate(folder: Path, split: str, count: int, shape: tuple[int, int, int]) -> Pixels:
     """Return a new memory-mapped array; the disk's space is taken now, since a page fault cannot say it is full."""
     path = folder / f"{split}.images.npy"
-    needed = count * math.prod(shape)
+    needed, free = count * math.prod(shape), shutil.disk_usage(folder).free
     try:
+        if needed > free:
+            raise OSError("no space left on device")
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *shape))
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except OSError as error:
         raise DataError(
-            f"{folder.parent}: the decoded images of {split} take {needed / 2**20:.0f} MiB, which cannot be had: "
-            f"{error}; free some space or set XDG_CACHE_HOME to a larger disk"
+            f"{folder.parent}: the decoded images of {split} take {needed:,} bytes and {free:,} are free: {error}; "
+            "free some space, set XDG_CACHE_HOME to a folder on a larger disk, or set a smaller "
+            "data.source.image_size where the source has it"
         ) from error
     return array
 

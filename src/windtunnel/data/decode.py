@@ -2,9 +2,11 @@
 
 import io
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,9 +14,12 @@ from PIL import Image
 
 from windtunnel.data.cache import Pixels
 from windtunnel.data.guard import reading
+from windtunnel.data.progress import progress_bar
 from windtunnel.errors import DataError
 
 Mode = Literal["RGB", "L"]
+# (what to call the image in an error, its encoded bytes or the file that holds them)
+Row = tuple[str, bytes | Path]
 
 CHANNELS: dict[str, int] = {"RGB": 3, "L": 1}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -22,7 +27,10 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 # A picture of more pixels than this is no input of a small-image classifier but a decompression bomb.
 _MAX_PIXELS = 1 << 26
-_CHUNK = 256
+_MAX_FILE_BYTES = 1 << 28
+_CHUNK_ROWS = 64
+_CHUNK_BYTES = 1 << 22
+_CHUNKS_AHEAD = 2  # of each thread
 
 # Modes that hold the same pixels in another packing, so that the conversion loses nothing.
 _SAME_PIXELS = {"RGB": ("RGB", "P", "RGBX"), "L": ("L", "1", "P")}
@@ -48,14 +56,29 @@ def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | 
     return array if mode == "RGB" else array[:, :, None]
 
 
+def read_image(path: Path) -> bytes:
+    """Return the content of an image file.
+
+    Raises:
+        DataError: the file cannot be read, or is absurdly large.
+    """
+    with reading(path, "an image"):
+        if (size := path.stat().st_size) > _MAX_FILE_BYTES:
+            raise ValueError(f"{size} bytes is more than this reader takes")
+        return path.read_bytes()
+
+
 def detect_mode(encoded: bytes, name: str) -> Mode:
     """Return ``L`` for an image stored in grey and ``RGB`` for any other."""
     with _opened(encoded, name) as image:
         return "L" if image.mode in ("L", "1") else "RGB"
 
 
-def decode_into(out: Pixels, rows: Iterable[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None) -> int:
-    """Decode ``rows`` of (name, encoded image) into ``out`` (n h w c) from the first row on.
+def decode_into(out: Pixels, rows: Iterable[Row], mode: Mode, size: tuple[int, int] | None) -> int:
+    """Decode ``rows`` into ``out`` (n h w c) from the first row on.
+
+    Several threads read and decode, a few chunks ahead of the slowest: memory does not grow with the set. Pillow
+    lets other threads run while it decodes and resizes.
 
     Returns:
         The number of images decoded.
@@ -65,21 +88,33 @@ def decode_into(out: Pixels, rows: Iterable[tuple[str, bytes]], mode: Mode, size
     """
     threads = len(os.sched_getaffinity(0))
     done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        for chunk in _chunks(rows, _CHUNK * threads):
-            starts = range(0, len(chunk), _CHUNK)
-            parts = [(out[done + start : done + start + _CHUNK], chunk[start : start + _CHUNK]) for start in starts]
-            for job in [pool.submit(_decode_rows, into, part, mode, size) for into, part in parts]:
-                job.result()
+    with _decoders(threads) as pool, progress_bar("decoding images", len(out)) as advance:
+        jobs: deque[Future[int]] = deque()
+        for chunk in _chunks(rows):
+            jobs.append(pool.submit(_decode_rows, out[done : done + len(chunk)], chunk, mode, size))
             done += len(chunk)
+            if len(jobs) > _CHUNKS_AHEAD * threads:
+                advance(jobs.popleft().result())
+        for job in jobs:
+            advance(job.result())
     return done
 
 
-def _decode_rows(out: Pixels, rows: Sequence[tuple[str, bytes]], mode: Mode, size: tuple[int, int] | None) -> None:
+@contextmanager
+def _decoders(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool whose waiting jobs are dropped when one has failed."""
+    pool = ThreadPoolExecutor(threads, "windtunnel-decode")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _decode_rows(out: Pixels, rows: Sequence[Row], mode: Mode, size: tuple[int, int] | None) -> int:
     if len(rows) > len(out):
         raise DataError(f"{rows[-1][0]}: more images than the file declares")
     for row, (name, encoded) in enumerate(rows):
-        pixels = decode_image(encoded, name, mode, size)
+        pixels = decode_image(read_image(encoded) if isinstance(encoded, Path) else encoded, name, mode, size)
         if pixels.shape != out.shape[1:]:
             raise DataError(
                 f"{name}: the image is {pixels.shape[1]}x{pixels.shape[0]} pixels and the first one was "
@@ -87,6 +122,7 @@ def _decode_rows(out: Pixels, rows: Sequence[tuple[str, bytes]], mode: Mode, siz
                 "source has it"
             )
         out[row] = pixels
+    return len(rows)
 
 
 @contextmanager
@@ -128,12 +164,15 @@ def _is_grey(image: Image.Image) -> bool:
     return bool((array[..., 0] == array[..., 1]).all() and (array[..., 0] == array[..., 2]).all())
 
 
-def _chunks(rows: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
-    chunk: list[tuple[str, bytes]] = []
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield ``rows`` in lists, short enough in number and in bytes that several can be held."""
+    chunk: list[Row] = []
+    held = 0
     for row in rows:
         chunk.append(row)
-        if len(chunk) == size:
+        held += 0 if isinstance(row[1], Path) else len(row[1])
+        if len(chunk) == _CHUNK_ROWS or held >= _CHUNK_BYTES:
             yield chunk
-            chunk = []
+            chunk, held = [], 0
     if chunk:
         yield chunk

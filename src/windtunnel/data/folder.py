@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from windtunnel.data.cache import Allocate, Decoded, load_cached
-from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, decode_image, decode_into
-from windtunnel.data.guard import reading
+from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, read_image
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.splitnames import SPLIT_NAMES, split_of
 from windtunnel.errors import DataError
-
-_MAX_FILE_BYTES = 1 << 28
 
 
 class ImageFolderSource:
@@ -59,14 +56,14 @@ class _FolderReader:
         return [path for classes in self.images.values() for paths in classes.values() for path in paths]
 
     def decode(self, allocate: Allocate) -> Decoded:
-        names = sorted(self.images["train"])
+        names = {name: number for number, name in enumerate(sorted(self.images["train"]))}
         first = self.files()[0]
-        height, width, _ = decode_image(_read(first), str(first), self.mode, self.size).shape
+        height, width, _ = decode_image(read_image(first), str(first), self.mode, self.size).shape
         labels = {}
         for split, classes in self.images.items():
-            numbers = [names.index(name) for name, paths in classes.items() for _ in paths]
+            numbers = [names[name] for name, paths in classes.items() for _ in paths]
             out = allocate(split, len(numbers), (height, width, CHANNELS[self.mode]))
-            decode_into(out, _encoded(classes), self.mode, self.size)
+            decode_into(out, _rows(classes), self.mode, self.size)
             labels[split] = np.asarray(numbers, dtype=np.int64)
         spec = DatasetSpec(self.root.name, tuple(names), CHANNELS[self.mode], (height, width))
         return Decoded(spec, labels)
@@ -122,14 +119,7 @@ def _images_in(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in files if not path.name.startswith(".") and path.is_file()))
 
 
-def _encoded(classes: Mapping[str, tuple[Path, ...]]) -> Iterator[tuple[str, bytes]]:
+def _rows(classes: Mapping[str, tuple[Path, ...]]) -> Iterator[Row]:
     for paths in classes.values():
         for path in paths:
-            yield str(path), _read(path)
-
-
-def _read(path: Path) -> bytes:
-    with reading(path, "an image"):
-        if (size := path.stat().st_size) > _MAX_FILE_BYTES:
-            raise ValueError(f"{size} bytes is more than this reader takes")
-        return path.read_bytes()
+            yield str(path), path
