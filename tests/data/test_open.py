@@ -85,7 +85,7 @@ def test_statistics_are_those_given_else_public_else_measured(npz, tmp_path, set
 
 
 def as_part(images):
-    return Part(ImageBytes(images, torch.zeros(len(images), dtype=torch.int64)), torch.arange(len(images)))
+    return Part.of(ImageBytes(images, torch.zeros(len(images), dtype=torch.int64)))
 
 
 def test_measured_statistics_agree_with_torch():

@@ -22,7 +22,7 @@ def test_a_cut_part_holds_the_rows_its_indices_name():
 
 def test_a_whole_part_is_the_map_itself_and_a_head_is_its_front():
     whole = make_whole()
-    part = Part(whole, torch.arange(20))
+    part = Part.of(whole)
     assert part.images.data_ptr() == whole.images.data_ptr()
     assert part.load(torch.device("cpu")).images.data_ptr() == whole.images.data_ptr()
     assert part.head(3).images.equal(whole.images[:3])
@@ -31,6 +31,6 @@ def test_a_whole_part_is_the_map_itself_and_a_head_is_its_front():
 
 def test_chunks_hold_few_bytes_and_every_row_once(monkeypatch):
     monkeypatch.setattr(part_module, "_CHUNK_BYTES", 24 * 6 + 1)
-    chunks = list(Part(make_whole(), torch.arange(20)).chunks())
+    chunks = list(Part.of(make_whole()).chunks())
     assert [len(chunk) for chunk in chunks] == [6, 6, 6, 2]
     assert torch.cat(chunks).equal(torch.arange(20))

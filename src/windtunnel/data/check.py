@@ -8,6 +8,7 @@ import torch
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.named import NAMED_SETS
 from windtunnel.data.open import check_dataset, measure_statistics
+from windtunnel.data.part import Part
 from windtunnel.data.spec import RawDataset
 
 
@@ -57,7 +58,7 @@ def inspect_dataset(raw: RawDataset) -> Findings:
 
 def _describe(split: str, part: ImageBytes, hashes: list[bytes], classes: int) -> PartFacts:
     sizes = torch.bincount(part.labels, minlength=classes)
-    mean, std = measure_statistics(part)
+    mean, std = measure_statistics(Part.of(part))
     duplicates = len(hashes) - len(set(hashes))
     return PartFacts(split, len(part.labels), int(sizes.min()), int(sizes.max()), duplicates, mean, std)
 

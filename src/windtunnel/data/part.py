@@ -28,6 +28,11 @@ class Part:
     whole: ImageBytes
     indices: Int64[Tensor, " n"]
 
+    @classmethod
+    def of(cls, whole: ImageBytes) -> "Part":
+        """Return the part of every image of a split."""
+        return cls(whole, torch.arange(len(whole.labels)))
+
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.indices)
