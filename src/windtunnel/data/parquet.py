@@ -87,8 +87,8 @@ class ParquetReader:
         """Decode every split."""
         opened = {split: [open_shard(path) for path in paths] for split, paths in self.shards.items()}
         first = next(iter(opened.values()))[0]
-        image_column = _pick_column(first, self.image_column, IMAGE_COLUMNS, "image")
-        label_column = _pick_column(first, self.label_column, LABEL_COLUMNS, "label")
+        image_column = pick_column(first, self.image_column, IMAGE_COLUMNS, "image")
+        label_column = pick_column(first, self.label_column, LABEL_COLUMNS, "label")
         name, encoded = _first_image(opened, image_column)
         mode = self.mode or detect_mode(encoded, name)
         height, width, _ = decode_image(encoded, name, mode, None).shape
@@ -199,7 +199,12 @@ def _split_part(path: Path) -> str:
     return match["split"] if match else ""
 
 
-def _pick_column(shard: Shard, wanted: str | None, usual: Sequence[str], what: str) -> str:
+def pick_column(shard: Shard, wanted: str | None, usual: Sequence[str], what: str) -> str:
+    """Return ``wanted``, or the first of ``usual`` that ``shard`` has.
+
+    Raises:
+        DataError: it has none of them; ``what`` says what was looked for.
+    """
     names = (wanted,) if wanted else usual
     for name in names:
         if name in shard.columns:
@@ -213,7 +218,7 @@ def _pick_column(shard: Shard, wanted: str | None, usual: Sequence[str], what: s
 def _first_image(opened: Mapping[str, Sequence[Shard]], column: str) -> tuple[str, bytes]:
     for shards in opened.values():
         for shard in shards:
-            for name, encoded, _ in _shard_rows(shard, column, None):
+            for name, encoded, _ in iter_rows(shard, column, None):
                 return name, encoded
     raise DataError(f"{next(iter(opened.values()))[0].path}: the data set is empty; it has no images")
 
@@ -223,12 +228,17 @@ def _rows(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (name, encoded image) and append each image's label to ``labels``."""
     for shard in shards:
-        for name, encoded, label in _shard_rows(shard, image_column, label_column):
+        for name, encoded, label in iter_rows(shard, image_column, label_column):
             labels.append(label)
             yield name, encoded
 
 
-def _shard_rows(shard: Shard, image_column: str, label_column: str | None) -> Iterator[tuple[str, bytes, int]]:
+def iter_rows(shard: Shard, image_column: str, label_column: str | None) -> Iterator[tuple[str, bytes, int]]:
+    """Yield (name, encoded image, label) of each row; the label is 0 where ``label_column`` is None.
+
+    Raises:
+        DataError: a column is missing, or a cell holds no image or no label.
+    """
     columns = [name for name in (image_column, label_column) if name]
     missing = [name for name in columns if name not in shard.columns]
     if missing:

@@ -8,13 +8,20 @@ stand-ins that record their arguments. No object of another type can be made and
 import io
 import pickle
 import pickletools
-from typing import Any
+import re
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from windtunnel.data.cache import Pixels
+Kinds = Literal["bytes", "bytes, whole numbers and text"]
 
 _MAX_OPCODES = 2_000_000
+# numpy's codes of the types each kind takes, as a pickle spells them
+_TYPES: dict[Kinds, re.Pattern[str]] = {
+    "bytes": re.compile(r"u1"),
+    "bytes, whole numbers and text": re.compile(r"[iu][1248]|[SU][1-9]\d{0,3}"),
+}
 
 # CIFAR's own pickles, written by Python 2 with protocol 2, and the same content written again by Python 3.
 _OPCODES = frozenset({
@@ -27,15 +34,19 @@ _OPCODES = frozenset({
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
-def load_pickled_arrays(data: bytes) -> Any:
-    """Return what a pickle of containers, numbers, bytes and uint8 arrays holds; text comes as bytes.
+def load_pickled_arrays(data: bytes, arrays: Kinds = "bytes") -> Any:
+    """Return what a pickle of containers, numbers, bytes and arrays holds; text written by Python 2 comes as bytes.
+
+    Args:
+        data: the pickle.
+        arrays: what arrays may hold; images are uint8, ids of images may be numbers or text.
 
     Raises:
         pickle.UnpicklingError: it holds or does anything else.
         ValueError: it is cut short or malformed.
     """
     _check_opcodes(data)
-    return _as_arrays(_ArrayUnpickler(io.BytesIO(data), encoding="bytes").load())
+    return _as_arrays(_ArrayUnpickler(io.BytesIO(data), encoding="bytes").load(), arrays)
 
 
 def _check_opcodes(data: bytes) -> None:
@@ -53,10 +64,22 @@ class _Dtype:
     """Stands in for ``numpy.dtype``; records which one."""
 
     def __init__(self, *arguments: Any) -> None:
-        self.kind = arguments[0] if arguments else None
+        self.code = _plain(arguments[0]) if arguments else None
+        self.order: Any = "|"
 
     def __setstate__(self, state: Any) -> None:
-        """Accept the state: byte order and the like mean nothing for single bytes."""
+        """Take the byte order out of the state; the rest follows from the code."""
+        if isinstance(state, tuple) and len(state) > 1:
+            self.order = _plain(state[1])
+
+    def build(self, arrays: Kinds) -> np.dtype[Any]:
+        """Return the type, when an array of ``arrays`` may have it."""
+        if not isinstance(self.code, str) or not _TYPES[arrays].fullmatch(self.code):
+            kinds = "uint8" if arrays == "bytes" else "uint8, whole numbers or text"
+            raise pickle.UnpicklingError(f"an array in the pickle is not {kinds}")
+        if self.order not in ("<", ">", "|", "="):
+            raise pickle.UnpicklingError("an array in the pickle has a malformed type")
+        return np.dtype(self.order + self.code)
 
 
 class _Array:
@@ -68,18 +91,18 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def build(self) -> Pixels:
-        """Return the array, when it is uint8 and its bytes fit its shape."""
+    def build(self, arrays: Kinds) -> npt.NDArray[Any]:
+        """Return the array, when its type is one of ``arrays`` and its bytes fit its shape."""
         if not isinstance(self.state, tuple) or len(self.state) != 5:
             raise pickle.UnpicklingError("an array in the pickle has no content")
         _, shape, dtype, fortran, raw = self.state
-        if not isinstance(dtype, _Dtype) or dtype.kind not in ("u1", b"u1"):
-            raise pickle.UnpicklingError("an array in the pickle is not uint8")
+        if not isinstance(dtype, _Dtype):
+            raise pickle.UnpicklingError("an array in the pickle has no type")
         if not isinstance(raw, bytes) or not isinstance(shape, tuple):
             raise pickle.UnpicklingError("an array in the pickle has no bytes or no shape")
         if not all(type(side) is int and side >= 0 for side in shape):
             raise pickle.UnpicklingError("an array in the pickle has a malformed shape")
-        return np.frombuffer(raw, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
+        return np.frombuffer(raw, dtype=dtype.build(arrays)).reshape(shape, order="F" if fortran else "C")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -108,12 +131,13 @@ _STAND_INS: dict[tuple[str, str], Any] = {
 }
 
 
-def _as_arrays(value: Any) -> Any:
+def _as_arrays(value: Any, arrays: Kinds) -> Any:
     """Return the top-level dict with its keys as text and its arrays built."""
     if not isinstance(value, dict):
         raise pickle.UnpicklingError("the pickle holds no dict")
-    return {_as_text(key): item.build() if isinstance(item, _Array) else item for key, item in value.items()}
+    return {str(_plain(key)): item.build(arrays) if isinstance(item, _Array) else item for key, item in value.items()}
 
 
-def _as_text(key: Any) -> str:
-    return key.decode("latin1") if isinstance(key, bytes) else str(key)
+def _plain(value: Any) -> Any:
+    """Return text that Python 2 wrote as bytes as text."""
+    return value.decode("latin1") if isinstance(value, bytes) else value

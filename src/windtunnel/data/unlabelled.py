@@ -1,7 +1,7 @@
-"""Images to predict: a file, a folder of files or an array, without labels."""
+"""Images to predict: a file, a folder of files, parquet or an array, without labels."""
 
-import io
-import zipfile
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +10,47 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from windtunnel.data.decode import SUFFIXES, Mode, decode_image
+from windtunnel.data.cache import Pixels
+from windtunnel.data.decode import SUFFIXES, Mode, Row, decode_image, read_image
+from windtunnel.data.parquet import (
+    IMAGE_COLUMNS,
+    Shard,
+    find_shards,
+    iter_rows,
+    open_shard,
+    parquet_errors,
+    pick_column,
+)
 from windtunnel.data.spec import DatasetSpec
+from windtunnel.data.unlabelled_arrays import ARRAY_READERS, arrange_images, as_names, find_arrays
 from windtunnel.errors import DataError
+
+ID_COLUMNS = ("id", "ids", "filename", "filenames", "file_name")
+_SHOWN = 5
+_LINE_BREAKS = frozenset("\r\n\0")
 
 
 @dataclass(frozen=True)
 class UnlabelledImages:
-    """Images and what to call each of them."""
+    """Images and what to call each of them.
+
+    Args:
+        images: uint8, in the order of ``names``.
+        names: the id each image carries, its file's path within the folder, or its place counted from 0; no two alike.
+        are_files: names are paths of image files.
+    """
 
     images: UInt8[Tensor, "n c h w"]
     names: tuple[str, ...]
+    are_files: bool = False
 
 
 def read_images(path: Path, *, like: DatasetSpec, resize: bool = False) -> UnlabelledImages:
-    """Read an image, a folder of images or an ``.npz`` with an array ``images`` (n h w) or (n h w c), uint8.
+    """Read images that carry no labels, or whose labels are not wanted.
+
+    Takes an image; a folder of images; ``.npz`` or a pickled dict with ``images`` or ``data`` and, where there are
+    any, ``ids``, ``id`` or ``filenames``; ``.npy``; ``.parquet`` or a folder of one split of it. Arrays are uint8 of
+    (n h w), (n h w c), (n c h w) or CIFAR's rows (n c*h*w); nothing in a pickle is run.
 
     Args:
         path: the file or folder.
@@ -32,50 +58,88 @@ def read_images(path: Path, *, like: DatasetSpec, resize: bool = False) -> Unlab
         resize: bring image files of another size to the one trained on, as the training data was; arrays never are.
 
     Raises:
-        DataError: there are no images, or one is damaged or of another size.
+        DataError: there are no images, one is damaged or of another size, or two carry one id.
     """
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-        if not files:
-            raise DataError(f"{path} holds no image; looked for {', '.join(SUFFIXES)}")
+    if not path.exists():
+        raise DataError(f"no file or folder {path}; give images, an .npz, .npy, .parquet or a pickled dict")
+    found = _read_folder(path, like, resize) if path.is_dir() else _read_file(path, like, resize)
+    _check_names(found.names, path)
+    return found
+
+
+def _check_names(names: Sequence[str], path: Path) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{path}: {len(repeated)} ids stand for more than one image: {', '.join(repeated[:_SHOWN])}")
+    foreign = [
+        name for name in names if _LINE_BREAKS.intersection(name) or name.encode("utf-8", "replace").decode() != name
+    ]
+    if foreign:
+        raise DataError(f"{path}: {foreign[0]!r} is no name for a row of a CSV; rename it")
+
+
+def _read_folder(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if files:
         return _read_files(files, [str(file.relative_to(path)) for file in files], like, resize)
-    if not path.is_file():
-        raise DataError(f"no file or folder {path}; give an image, a folder of images or an .npz")
-    if path.suffix.lower() == ".npz":
-        return _read_npz(path, like)
-    return _read_files([path], [path.name], like, resize)
+    splits = find_shards(path)
+    if not splits:
+        raise DataError(f"{path} holds no image; looked for {', '.join(SUFFIXES)} and for parquet files")
+    if len(splits) > 1:
+        raise DataError(f"{path} holds the splits {', '.join(splits)}; name the parquet file to predict")
+    return _read_parquet(next(iter(splits.values())), like, resize)
+
+
+def _read_file(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return _read_files([path], [path.name], like, resize)
+    if suffix == ".parquet":
+        return _read_parquet((path,), like, resize)
+    if suffix not in ARRAY_READERS:
+        known = ", ".join(name for name in (*SUFFIXES, ".parquet", *ARRAY_READERS) if name)
+        raise DataError(f"{path}: files that end with {suffix!r} are not read; give one of {known}")
+    images, ids = find_arrays(ARRAY_READERS[suffix](path), path)
+    pixels = arrange_images(images, path, like)
+    return UnlabelledImages(_to_tensor(pixels), as_names(ids, len(pixels), path))
 
 
 def _read_files(files: list[Path], names: list[str], like: DatasetSpec, resize: bool) -> UnlabelledImages:
+    rows: list[Row] = [(str(file), file) for file in files]
+    return UnlabelledImages(_decode(rows, like, resize), tuple(names), are_files=True)
+
+
+def _read_parquet(paths: Sequence[Path], like: DatasetSpec, resize: bool) -> UnlabelledImages:
+    shards = [open_shard(path) for path in paths]
+    column = pick_column(shards[0], None, IMAGE_COLUMNS, "image")
+    rows: list[Row] = [(name, encoded) for shard in shards for name, encoded, _ in iter_rows(shard, column, None)]
+    if not rows:
+        raise DataError(f"{paths[0]} holds no image; it has no rows")
+    ids = [value for shard in shards for value in _read_ids(shard)]
+    return UnlabelledImages(_decode(rows, like, resize), as_names(ids or None, len(rows), paths[0]))
+
+
+def _read_ids(shard: Shard) -> list[object]:
+    column = next((name for name in ID_COLUMNS if name in shard.columns), None)
+    if column is None:
+        return []
+    with parquet_errors(shard.path):
+        return list(shard.file.read(columns=[column]).column(column).to_pylist())
+
+
+def _decode(rows: Sequence[Row], like: DatasetSpec, resize: bool) -> UInt8[Tensor, "n c h w"]:
     mode: Mode = "RGB" if like.channels == 3 else "L"
-    size = like.image_size if resize else None
-    rows = [decode_image(file.read_bytes(), str(file), mode, size) for file in files]
-    for file, row in zip(files, rows, strict=True):
-        _check_shape(row.shape, str(file), like)
-    return UnlabelledImages(_to_tensor(np.stack(rows)), tuple(names))
+    out: Pixels = np.empty((len(rows), *like.image_size, like.channels), dtype=np.uint8)
+    for place, (name, held) in enumerate(rows):
+        encoded = read_image(held) if isinstance(held, Path) else held
+        pixels = decode_image(encoded, name, mode, like.image_size if resize else None)
+        if pixels.shape != out.shape[1:]:
+            raise DataError(
+                f"{name} is {pixels.shape} (height, width, channels); the model was trained on {out.shape[1:]}: resize it"
+            )
+        out[place] = pixels
+    return _to_tensor(out)
 
 
-def _read_npz(path: Path, like: DatasetSpec) -> UnlabelledImages:
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            images = arrays["images"]
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} holds no array 'images' that can be read: {error}") from error
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) == 0:
-        raise DataError(
-            f"{path}: 'images' is {images.dtype} {images.shape}; it must be uint8 (n h w) or (n h w c), n > 0"
-        )
-    if images.ndim == 3:
-        images = images[..., None]
-    _check_shape(images.shape[1:], str(path), like)
-    return UnlabelledImages(_to_tensor(images), tuple(str(index) for index in range(len(images))))
-
-
-def _check_shape(shape: tuple[int, ...], name: str, like: DatasetSpec) -> None:
-    wanted = (*like.image_size, like.channels)
-    if tuple(shape) != wanted:
-        raise DataError(f"{name} is {shape} (height, width, channels); the model was trained on {wanted}: resize it")
-
-
-def _to_tensor(images: np.ndarray) -> UInt8[Tensor, "n c h w"]:
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+def _to_tensor(pixels: Pixels) -> UInt8[Tensor, "n c h w"]:
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
