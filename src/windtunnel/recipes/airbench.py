@@ -7,13 +7,14 @@ weight decay is published per update, so torch's coefficient is that over the gr
 from windtunnel.config.augment import AlternatingFlip, Cutout, OpConfig, RandomCrop
 from windtunnel.config.averaging import LookaheadEma
 from windtunnel.config.data import Cifar10, DataConfig
-from windtunnel.config.evaluate import EvaluateConfig, FlipTranslateTta
+from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.loss import CrossEntropy
 from windtunnel.config.models import Airbench
 from windtunnel.config.optim import ParameterGroup, Sgd
 from windtunnel.config.run import TrainConfig
 from windtunnel.config.schedule import PiecewiseLinear
+from windtunnel.config.tta import FlipTranslateTta
 
 _BATCH = 1024
 _MOMENTUM = 0.85
