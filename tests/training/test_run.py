@@ -103,7 +103,8 @@ def test_without_validation_nothing_is_validated(tiny: Experiment, runs_dir: Pat
 def test_early_stopping_ends_with_the_best_weights(tiny: Experiment, runs_dir: Path) -> None:
     rule = {"metric": "val_loss", "patience": 1, "min_delta": 100.0}
     summary = train(with_train(tiny, early_stopping=rule), runs_dir=runs_dir).summary
-    assert (summary["reason"], summary["epochs"], summary["evaluated_weights"]) == ("early stopping", 2.0, "best")
+    assert summary["reason"] == "early stopping: val_loss stale for 1 validations"
+    assert (summary["epochs"], summary["evaluated_weights"]) == (2.0, "best")
 
 
 def test_plateau_ends_the_run_once_the_rate_is_low_and_resumes_where_it_was(tiny: Experiment, runs_dir: Path) -> None:
@@ -174,6 +175,39 @@ def test_replacing_a_file_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
         files.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert stat.S_IMODE(path.stat().st_mode) & 0o444
+
+
+def test_max_minutes_ends_in_the_middle_of_an_epoch_with_its_reason(tiny: Experiment, runs_dir: Path) -> None:
+    summary = train(with_train(tiny, epochs=500.0, max_minutes=0.005), runs_dir=runs_dir).summary
+    assert (summary["status"], summary["reason"]) == ("finished", "train.max_minutes=0.005 are over")
+    assert summary["steps"] < 4000
+    assert "test_accuracy" in summary["metrics"]
+
+
+def test_a_reached_target_ends_training(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(with_train(tiny, target={"value": 0.01}), runs_dir=runs_dir)
+    assert (result.summary["reason"], result.summary["epochs"]) == ("val_accuracy reached 0.01", 1.0)
+    assert resume(result.folder, runs_dir=runs_dir).summary == result.summary
+
+
+def test_the_moving_average_is_measured_and_saved_beside_the_weights(tiny: Experiment, runs_dir: Path) -> None:
+    result = train(with_fields(with_train(tiny, epochs=2.0), ema={"decay": 0.9}), runs_dir=runs_dir)
+    metrics = result.summary["metrics"]
+    assert {"val_accuracy_ema", "test_accuracy", "test_accuracy_ema"} <= set(metrics)
+    averaged = windtunnel.evaluate(result.folder, split="test", weights="ema")
+    assert averaged.metrics.accuracy == pytest.approx(metrics["test_accuracy_ema"])
+
+
+def test_best_weights_by_the_average_s_metric_are_the_average(tiny: Experiment, runs_dir: Path) -> None:
+    rule = {"metric": "val_loss_ema", "patience": 50}
+    experiment = with_train(with_fields(tiny, ema={"decay": 0.9}), epochs=1.0, early_stopping=rule)
+    folder = train(experiment, runs_dir=runs_dir).folder / "checkpoints"
+    assert (folder / "best.safetensors").read_bytes() == (folder / "ema.safetensors").read_bytes()
+
+
+def test_watching_an_average_that_is_not_kept_is_refused(tiny: Experiment) -> None:
+    with pytest.raises(ValueError, match="val_loss_ema is not computed"):
+        with_train(tiny, early_stopping={"metric": "val_loss_ema"})
 
 
 def test_train_in_starts_in_the_folder_and_goes_on_there(tiny: Experiment, tmp_path: Path) -> None:

@@ -22,5 +22,6 @@ Tta = Annotated[
     typer.Option(help="Views averaged for each image (airbench's levels 0, 1 and 2); default the run's own."),
 ]
 Weights = Annotated[
-    Literal["last", "best"], typer.Option(help="The run's last weights, or its best by validation (early stopping).")
+    Literal["last", "best", "ema"],
+    typer.Option(help="The run's last weights, its best by validation, or their moving average."),
 ]

@@ -2,7 +2,16 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from windtunnel.config.base import Component, ComponentOf, Count, Fraction, NonNegativeReal
+from windtunnel.config.base import (
+    Component,
+    ComponentOf,
+    Count,
+    Flag,
+    Fraction,
+    FrozenConfig,
+    NonNegativeReal,
+    OpenFraction,
+)
 
 
 class Lookahead(Component):
@@ -33,6 +42,17 @@ class LookaheadEma(Component):
     """Steps between the jumps."""
     power: NonNegativeReal = 3.0
     """How late the decay rises."""
+
+
+class Ema(FrozenConfig):
+    """Exponential moving average of weights and norm statistics, evaluated and saved beside the raw weights."""
+
+    decay: OpenFraction = 0.999
+    """Decay an update."""
+    warmup: Flag = True
+    """Rise to ``decay`` as ``(1 + step) / (10 + step)``, so that a short run does not remember its start."""
+    every: Count = 1
+    """Updates of the weights between two of the average; ``decay`` is taken to the power of this."""
 
 
 AveragingConfig = Annotated[Lookahead | LookaheadEma, ComponentOf("averaging")]

@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from windtunnel.config.augment import MIXING_OPS, AugmentConfig
-from windtunnel.config.averaging import AveragingConfig
+from windtunnel.config.averaging import AveragingConfig, Ema
 from windtunnel.config.base import FrozenConfig, NonNegativeInt
 from windtunnel.config.budget import BudgetConfig
 from windtunnel.config.data import DataConfig
 from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.loss import CrossEntropy, LossConfig
 from windtunnel.config.models import ModelConfig
-from windtunnel.config.optim import OptimConfig, Sgd
+from windtunnel.config.optim import Adam, AdamW, Muon, OptimConfig, ScheduleFreeAdamW, Sgd
 from windtunnel.config.run import RuntimeConfig, TrainConfig
 from windtunnel.config.schedule import Cosine, Plateau, ScheduleConfig
 
@@ -43,7 +43,9 @@ class Experiment(FrozenConfig):
     loss: LossConfig = CrossEntropy()
     """The loss."""
     averaging: AveragingConfig | None = None
-    """Averaging of weights, if any."""
+    """Averaging that pulls the weights while they train, if any."""
+    ema: Ema | None = None
+    """Average of the weights beside them, if any."""
     train: TrainConfig = TrainConfig()
     """Length and checkpoints."""
     runtime: RuntimeConfig = RuntimeConfig()
@@ -62,6 +64,7 @@ class Experiment(FrozenConfig):
     def _watching_needs_validation(self) -> "Experiment":
         watchers = {
             "train.early_stopping": self.train.early_stopping is not None,
+            "train.target": self.train.target is not None,
             "schedule plateau": isinstance(self.schedule, Plateau),
         }
         has_part = self.data.split.model_dump().get("validation", 0) > 0
@@ -72,3 +75,52 @@ class Experiment(FrozenConfig):
                     "train.validate_every above 0"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _ema_metrics_need_the_average(self) -> "Experiment":
+        for field in ("early_stopping", "target"):
+            rule = getattr(self.train, field)
+            if rule is not None and rule.metric.endswith("_ema") and self.ema is None:
+                raise ValueError(
+                    f"train.{field}.metric {rule.metric} is not computed: set ema, or watch the raw weights"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _batch_can_be_divided(self) -> "Experiment":
+        if self.train.accumulate > self.data.batch_size:
+            raise ValueError(
+                f"train.accumulate {self.train.accumulate} is more than the {self.data.batch_size} images of a batch: "
+                "lower it or raise data.batch_size"
+            )
+        weighted = isinstance(self.loss, CrossEntropy) and self.loss.class_weights is not None
+        if self.train.accumulate > 1 and weighted and self.loss.reduction == "mean":
+            raise ValueError(
+                "train.accumulate cannot keep the weighted mean of loss.class_weights over a whole batch: "
+                "set loss.reduction: sum (and lower the learning rate by the batch size), or train.accumulate: 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_free_needs_a_constant_rate(self) -> "Experiment":
+        if isinstance(self.optim, ScheduleFreeAdamW) and self.schedule.name != "constant":
+            raise ValueError(
+                f"optim schedule_free_adamw averages instead of lowering its rate, so schedule {self.schedule.name} "
+                "contradicts it: set schedule: constant, with warmup_epochs if wanted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _graph_can_record_the_update(self) -> "Experiment":
+        if self.runtime.cuda_graph and (reason := self._why_no_graph()):
+            raise ValueError(f"runtime.cuda_graph cannot record {reason}")
+        return self
+
+    def _why_no_graph(self) -> str | None:
+        if not isinstance(self.optim, Sgd | Adam | AdamW | Muon):
+            return f"optim {self.optim.name}; use sgd, adam, adamw or muon"
+        if any(group.train_epochs is not None for group in self.optim.groups):
+            return "groups that are frozen on the way (optim.groups.train_epochs)"
+        if self.runtime.precision == "float16" and not self.runtime.low_precision_weights:
+            return "the loss scaling of precision float16; use bfloat16"
+        return None

@@ -10,6 +10,7 @@ from windtunnel.config.base import (
     Count,
     Flag,
     FrozenConfig,
+    NonNegativeInt,
     NonNegativeReal,
     OpenFraction,
     PositiveReal,
@@ -83,6 +84,23 @@ class AdamW(_AdamFamily):
     """Weight decay, decoupled."""
 
 
+class ScheduleFreeAdamW(_AdamFamily):
+    """AdamW that averages instead of lowering its rate; wants ``schedule: constant``, with a warm-up.
+
+    Evaluated and saved at its average. Package schedulefree. Source: Defazio et al. 2024.
+    """
+
+    target: ClassVar[str] = "windtunnel.optim.schedule_free:build_schedule_free_adamw"
+    name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
+    lr: PositiveReal = 2.5e-3
+    """Learning rate."""
+    weight_decay: NonNegativeReal = 1e-2
+    """Weight decay, decoupled."""
+    norm_batches: NonNegativeInt = 50
+    """Training batches that batch norm's statistics are measured on before an evaluation, since those gathered while
+    training belong to other weights; 0 keeps them."""
+
+
 class RmsProp(_Optimizer):
     """RMSProp (torch.optim.RMSprop). Source: Hinton 2012, lecture 6."""
 
@@ -124,4 +142,4 @@ class Muon(_Optimizer):
     """Nesterov momentum of the rest."""
 
 
-OptimConfig = Annotated[Sgd | Adam | AdamW | RmsProp | Muon, ComponentOf("optimizer")]
+OptimConfig = Annotated[Sgd | Adam | AdamW | ScheduleFreeAdamW | RmsProp | Muon, ComponentOf("optimizer")]

@@ -17,6 +17,7 @@ class RunInfo:
         start_step: first step to come; above 0 for a resumed run.
         total_steps: steps of the whole run.
         epochs: epochs of the whole run, fractions included.
+        placement: where the training images lie and why, in words.
 
     """
 
@@ -29,6 +30,7 @@ class RunInfo:
     start_step: int
     total_steps: int
     epochs: float
+    placement: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class EpochReport:
         train_accuracy: fraction right over the epoch's images as augmented.
         val_loss: mean loss on the validation part, or None when it was not measured.
         val_accuracy: fraction right on the validation part, or None.
+        val_loss_ema: the same of the averaged weights, or None.
+        val_accuracy_ema: likewise.
         lr: learning rate of the epoch's last step.
         seconds: wall clock of the epoch's training, validation left out.
         images_per_second: training images a second.
@@ -66,3 +70,5 @@ class EpochReport:
     lr: float
     seconds: float
     images_per_second: float
+    val_loss_ema: float | None = None
+    val_accuracy_ema: float | None = None

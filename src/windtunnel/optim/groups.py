@@ -4,7 +4,8 @@ import fnmatch
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from windtunnel.config.optim import ParameterGroup
@@ -41,9 +42,28 @@ def group_parameters(
 
 
 def set_learning_rates(optimizer: Optimizer, multiplier: float) -> None:
-    """Set every group's learning rate to its peak times ``multiplier``."""
+    """Set every group's learning rate to its peak times ``multiplier``; a rate on the device is changed in place."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * multiplier
+        rate = group["peak_lr"] * multiplier
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def scale_learning_rates(optimizer: Optimizer, factor: float) -> None:
+    """Multiply every group's peak learning rate by ``factor``."""
+    for group in optimizer.param_groups:
+        group["peak_lr"] *= factor
+        group["lr"] = group["peak_lr"]
+
+
+def put_rates_on_device(optimizer: Optimizer, device: torch.device) -> None:
+    """Make every group's learning rate a tensor, so that a recorded update reads it anew each time it is replayed."""
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(group["peak_lr"], device=device)
+        if "capturable" in group:
+            group["capturable"] = device.type == "cuda"
 
 
 def freeze_groups(optimizer: Optimizer, epochs_done: float) -> None:

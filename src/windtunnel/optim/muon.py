@@ -82,7 +82,7 @@ class Muon(Optimizer):
             if group["orthogonal"]:
                 self._move_matrices(parameters, updates, group)
             else:
-                torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+                _move(parameters, updates, group["lr"])
         return loss
 
     def _nesterov(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
@@ -110,12 +110,21 @@ class Muon(Optimizer):
             by_shape[update.flatten(1).shape].append(index)
         for indices in by_shape.values():
             stacked = torch.stack([updates[index].flatten(1) for index in indices])
-            for index, orthogonal in zip(indices, orthogonalize(stacked, steps=self._steps), strict=True):
-                parameters[index].add_(orthogonal.view_as(parameters[index]), alpha=-group["lr"])
+            orthogonal = orthogonalize(stacked, steps=self._steps).unbind()
+            moved = [parameters[index] for index in indices]
+            _move(moved, [update.view_as(to) for update, to in zip(orthogonal, moved, strict=True)], group["lr"])
 
     def _scales(self, parameters: list[Tensor]) -> list[Tensor]:
         norms = torch._foreach_norm(parameters)
         return [len(p) ** 0.5 / norm.clamp_min(_SMALLEST_NORM) for p, norm in zip(parameters, norms, strict=True)]
+
+
+def _move(parameters: list[Tensor], updates: list[Tensor], lr: float | Tensor) -> None:
+    """Subtract ``lr * updates``; a rate on the device, as a recorded update has it, is never looked at on the host."""
+    if isinstance(lr, Tensor):
+        torch._foreach_sub_(parameters, torch._foreach_mul(updates, lr))
+    else:
+        torch._foreach_sub_(parameters, updates, alpha=lr)
 
 
 def orthogonalize(matrices: Float[Tensor, "n r c"], *, steps: int) -> Float[Tensor, "n r c"]:

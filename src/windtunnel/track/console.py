@@ -101,9 +101,10 @@ def describe_start(info: RunInfo) -> str:
     mnist-mlp: 1,200 parameters, 60,000 images, 5 epochs, 100 steps, float32 on cpu
     """
     resumed = f", from step {info.start_step:,}" if info.start_step else ""
+    placement = f", {info.placement}" if info.placement else ""
     return (
         f"{info.name}: {info.parameters:,} parameters, {info.train_images:,} images, {info.epochs:g} epochs, "
-        f"{info.total_steps:,} steps{resumed}, {info.precision} on {info.device}"
+        f"{info.total_steps:,} steps{resumed}, {info.precision} on {info.device}{placement}"
     )
 
 
@@ -116,6 +117,8 @@ def describe_epoch(report: EpochReport, epochs: float) -> str:
     validation = ""
     if report.val_accuracy is not None and report.val_loss is not None:
         validation = f", validation loss {report.val_loss:.4f}, accuracy {report.val_accuracy:.1%}"
+    if report.val_accuracy_ema is not None:
+        validation += f", averaged {report.val_accuracy_ema:.1%}"
     return (
         f"epoch {report.epoch}/{math.ceil(epochs)}: loss {report.train_loss:.4f}, accuracy {report.train_accuracy:.1%}"
         f"{validation}, {report.images_per_second:,.0f} images/s"

@@ -14,14 +14,18 @@ from windtunnel.core.reports import RunInfo
 from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.core.types import DataInitialised
 from windtunnel.data.open import OpenedData, open_data
-from windtunnel.data.resident import ResidentLoader
-from windtunnel.errors import ConfigError, Problem
+from windtunnel.data.placement import Placement, choose_placement
+from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
+from windtunnel.models.shapes import infer_shape
 from windtunnel.optim.averaging import Averaging
+from windtunnel.optim.ema import MovingAverage
+from windtunnel.optim.groups import put_rates_on_device, scale_learning_rates
 from windtunnel.optim.losses import CrossEntropy, Focal
 from windtunnel.optim.schedules import Schedule
-from windtunnel.training.loaders import build_loader
+from windtunnel.training.graph import check_can_record
+from windtunnel.training.loaders import ImageLoader, build_loader
 from windtunnel.training.precision import Precision
 
 _IMAGES_FOR_INITIALISATION = 5000
@@ -36,16 +40,23 @@ class Parts:
     precision: Precision
     data: OpenedData
     model: nn.Module
-    loader: ResidentLoader
-    validation: ResidentLoader | None
+    placement: Placement
+    loader: ImageLoader
+    validation: ImageLoader | None
     optimizer: Optimizer
     schedule: Schedule
     loss: CrossEntropy | Focal
     averaging: Averaging | None
+    ema: MovingAverage | None
     scaler: torch.amp.GradScaler
     views: Views
     steps_per_epoch: int
     total_steps: int
+
+    def size_at(self, step: int) -> int | None:
+        """Return the height and width that progressive resizing wants after ``step`` updates; None is full size."""
+        epoch = step / self.steps_per_epoch
+        return next((size for start, size in reversed(self.experiment.train.resize) if start <= epoch + 1e-9), None)
 
     def info(self, folder: str, start_step: int) -> RunInfo:
         """Return what trackers are told at the start."""
@@ -55,10 +66,11 @@ class Parts:
             device=describe_device(self.device),
             precision=self.experiment.runtime.precision,
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
-            train_images=len(self.data.train.labels),
+            train_images=len(self.data.train),
             start_step=start_step,
             total_steps=self.total_steps,
             epochs=self.experiment.train.epochs,
+            placement=str(self.placement),
         )
 
 
@@ -69,11 +81,15 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
         UsageError: the device, the data, the model or a parameter group cannot be had as described.
     """
     device = resolve_device(experiment.runtime.device)
+    if experiment.runtime.cuda_graph:
+        check_can_record(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data = open_data(experiment.data, cache_dir)
     _check_class_weights(experiment, len(data.spec.class_names))
     model = build_model(experiment, data, precision)
-    loader = build_loader(experiment, data, "train", precision, training=True)
+    _check_resize(experiment, model, data.spec.channels)
+    placement = choose_placement(experiment.data.placement, data.train.num_bytes, device)
+    loader = build_loader(experiment, data, "train", precision, training=True, placement=placement)
     validation = build_loader(experiment, data, "validation", precision, training=False) if data.validation else None
     averaging = experiment.averaging
     return Parts(
@@ -82,12 +98,14 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
         precision=precision,
         data=data,
         model=model,
+        placement=placement,
         loader=loader,
         validation=validation,
-        optimizer=experiment.optim.build(model=model),
+        optimizer=_build_optimizer(experiment, model, device),
         schedule=experiment.schedule.build(),
         loss=experiment.loss.build(),
         averaging=averaging.build(model=model) if averaging else None,
+        ema=MovingAverage(model, experiment.ema) if experiment.ema else None,
         scaler=precision.scaler(),
         views=experiment.evaluate.tta.build(),
         steps_per_epoch=len(loader),
@@ -108,16 +126,38 @@ def _check_class_weights(experiment: Experiment, classes: int) -> None:
         )
 
 
+def _check_resize(experiment: Experiment, model: nn.Module, channels: int) -> None:
+    """Find out on the meta device whether the network takes the sizes of progressive resizing."""
+    for position, (_, size) in enumerate(experiment.train.resize):
+        try:
+            infer_shape(model, (channels, size, size))
+        except ModelError as error:
+            problem = Problem(
+                f"train.resize.{position}", f"the network {error}; use another size or network", str(size)
+            )
+            raise ConfigError("experiment", [problem]) from None
+
+
+def _build_optimizer(experiment: Experiment, model: nn.Module, device: torch.device) -> Optimizer:
+    optimizer: Optimizer = experiment.optim.build(model=model)
+    if (scaling := experiment.train.lr_scaling) is not None:
+        ratio = experiment.data.batch_size / scaling.reference
+        scale_learning_rates(optimizer, ratio if scaling.rule == "linear" else math.sqrt(ratio))
+    if experiment.runtime.cuda_graph:
+        put_rates_on_device(optimizer, device)
+    return optimizer
+
+
 def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
     """Return the network with its seeded start weights, on the device and in the run's format."""
-    images = data.train.images
+    channels, height, width = data.train.image_shape
     with seeded(derive_seed(experiment.seed, "init")):
         model: nn.Module = experiment.model.build(
-            num_classes=len(data.spec.class_names), in_channels=images.shape[1], image_size=tuple(images.shape[2:])
+            num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
         )
     if experiment.budget is not None:
         check_budget(
-            experiment.budget, model, input_shape=tuple(images.shape[1:]), batch_size=experiment.data.batch_size
+            experiment.budget, model, input_shape=(channels, height, width), batch_size=experiment.data.batch_size
         )
     model = precision.convert(model)
     if experiment.runtime.channels_last:

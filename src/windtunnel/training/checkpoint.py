@@ -14,19 +14,25 @@ from torch import Tensor, nn
 
 from windtunnel.core.files import replacing
 from windtunnel.errors import CheckpointError
+from windtunnel.optim.groups import put_rates_on_device
 from windtunnel.optim.plateau import Plateau
 from windtunnel.training.assemble import Parts
 from windtunnel.training.state import TrainState
+from windtunnel.training.weights import judged_weights
 
 STATE_VERSION = 1
 _NAMES_SHOWN = 5
 
 
 def save_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
-    """Write ``state.pt`` and ``last.safetensors`` into ``folder``, each whole or not at all."""
+    """Write ``state.pt``, ``last.safetensors`` and, with an average, ``ema.safetensors``, each whole or not at all."""
     with replacing(folder / "state.pt") as temporary:
         torch.save(_pack(parts, state), temporary)
-    save_weights(folder / "last.safetensors", parts.model)
+    with judged_weights(parts):
+        save_weights(folder / "last.safetensors", parts.model)
+    if parts.ema is not None:
+        with parts.ema.swapped_in():
+            save_weights(folder / "ema.safetensors", parts.model)
 
 
 def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
@@ -42,6 +48,10 @@ def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
     parts.scaler.load_state_dict(saved["scaler"])
     if parts.averaging is not None:
         parts.averaging.load_state_dict(saved["averaging"])
+    if parts.ema is not None:
+        parts.ema.load_state_dict(saved["ema"])
+    if parts.experiment.runtime.cuda_graph:
+        put_rates_on_device(parts.optimizer, parts.device)
     if isinstance(parts.schedule, Plateau):
         parts.schedule.load_state_dict(saved["schedule"])
     state.load_state_dict(saved["state"])
@@ -100,6 +110,7 @@ def _pack(parts: Parts, state: TrainState) -> dict[str, Any]:
         "optimizer": parts.optimizer.state_dict(),
         "scaler": parts.scaler.state_dict(),
         "averaging": parts.averaging.state_dict() if parts.averaging else None,
+        "ema": parts.ema.state_dict() if parts.ema else None,
         "schedule": parts.schedule.state_dict() if isinstance(parts.schedule, Plateau) else None,
         "state": state.state_dict(),
         "rng": rng,

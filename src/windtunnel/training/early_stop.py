@@ -1,10 +1,8 @@
 """Watching a validation metric: which checkpoint is best, and when to stop."""
 
-from windtunnel.config.run import EarlyStopping
+from windtunnel.config.run import EarlyStopping, Target
 from windtunnel.core.reports import EpochReport
 from windtunnel.training.state import TrainState
-
-_BIGGER_IS_BETTER = {"val_accuracy": True, "val_loss": False}
 
 
 def watch(rule: EarlyStopping | None, state: TrainState, report: EpochReport) -> bool:
@@ -18,12 +16,18 @@ def watch(rule: EarlyStopping | None, state: TrainState, report: EpochReport) ->
         return False
     gain = 0.0
     if state.best_metric is not None:
-        gain = value - state.best_metric if _BIGGER_IS_BETTER[metric] else state.best_metric - value
+        gain = value - state.best_metric if "accuracy" in metric else state.best_metric - value
     improved = state.best_metric is None or gain > (rule.min_delta if rule else 0.0)
     state.stale_validations = 0 if improved else state.stale_validations + 1
     if improved:
         state.best_metric = value
     return improved
+
+
+def is_reached(target: Target | None, report: EpochReport) -> bool:
+    """Say whether the report's validation has reached the target accuracy."""
+    value: float | None = getattr(report, target.metric) if target else None
+    return target is not None and value is not None and value >= target.value
 
 
 def is_exhausted(rule: EarlyStopping | None, state: TrainState) -> bool:

@@ -55,6 +55,7 @@ def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, A
         "threads": torch.get_num_threads(),
         "cuda": torch.version.cuda,
         "allocator": asdict(allocator),
+        "placement": str(parts.placement),
         "augment_backend": parts.loader.transform.backend,
         "data": {
             "name": parts.data.spec.name,

@@ -25,13 +25,14 @@ from windtunnel.track.base import Tracker
 from windtunnel.track.files import FileTracker
 from windtunnel.training.assemble import Parts, assemble, initialise_from_data
 from windtunnel.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
-from windtunnel.training.early_stop import is_exhausted, watch
+from windtunnel.training.early_stop import is_exhausted, is_reached, watch
 from windtunnel.training.environment import describe_environment, process_settings
 from windtunnel.training.folder import RunFolder, create_run_folder, new_run_path, open_run
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
-from windtunnel.training.loop import train_epochs
+from windtunnel.training.loop import is_time_up, train_epochs
 from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
+from windtunnel.training.weights import judged_weights
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,10 @@ def _settle(
     if (at_epoch_end or due) and not math.isfinite(state.loss_sum):
         return _diverge(parts, state, folder)
     rule = parts.experiment.train.early_stopping
-    if isinstance(event, EpochReport) and watch(rule, state, event):
-        save_weights(folder.checkpoints / "best.safetensors", parts.model)
+    if isinstance(event, EpochReport):
+        state.target_reached = is_reached(parts.experiment.train.target, event)
+        if watch(rule, state, event):
+            _save_best(parts, folder)
     ending = _stop_early(parts, state) if at_epoch_end else None
     if due or ending or interruption.signal is not None:
         save_checkpoint(folder.checkpoints, parts, state)
@@ -220,12 +223,25 @@ def _settle(
     return ending
 
 
+def _save_best(parts: Parts, folder: RunFolder) -> None:
+    """Keep the weights whose metric was watched."""
+    rule = parts.experiment.train.early_stopping
+    averaged = parts.ema is not None and rule is not None and rule.metric.endswith("_ema")
+    with parts.ema.swapped_in() if parts.ema and averaged else judged_weights(parts):
+        save_weights(folder.checkpoints / "best.safetensors", parts.model)
+
+
 def _stop_early(parts: Parts, state: TrainState) -> _Ending | None:
-    if is_exhausted(parts.experiment.train.early_stopping, state):
-        return _Ending("finished", "early stopping", 0)
+    train = parts.experiment.train
+    if train.target is not None and state.target_reached:
+        return _Ending("finished", f"{train.target.metric} reached {train.target.value:g}", 0)
+    if (rule := train.early_stopping) is not None and is_exhausted(rule, state):
+        return _Ending("finished", f"early stopping: {rule.metric} stale for {rule.patience} validations", 0)
     peak_lr = parts.optimizer.param_groups[-1]["peak_lr"]
     if isinstance(parts.schedule, Plateau) and parts.schedule.is_over(peak_lr):
         return _Ending("finished", "the learning rate fell below schedule.stop_below_lr", 0)
+    if state.step < parts.total_steps and is_time_up(train, state):
+        return _Ending("finished", f"train.max_minutes={train.max_minutes:g} are over", 0)
     return None
 
 

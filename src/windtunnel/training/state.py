@@ -18,6 +18,7 @@ class TrainState:
         images: images of this epoch so far.
         best_metric: best validation metric so far, or None.
         stale_validations: validations since the best one improved.
+        target_reached: whether the last validation reached ``train.target``.
         seconds: wall clock of each phase so far, over all processes that worked on the run.
     """
 
@@ -27,6 +28,7 @@ class TrainState:
     images: int = 0
     best_metric: float | None = None
     stale_validations: int = 0
+    target_reached: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod

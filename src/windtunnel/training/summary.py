@@ -1,6 +1,7 @@
 """What is left of a run when it has ended: ``summary.json``."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
 from windtunnel.training.loaders import build_loader
 from windtunnel.training.state import TrainState
+from windtunnel.training.weights import judged_weights
 
 _KEPT_INFO = ("device", "precision", "parameters", "train_images", "total_steps")
 
@@ -25,7 +27,7 @@ def summarise(parts: Parts, state: TrainState, folder: RunFolder, *, status: str
     if status == "finished" and parts.experiment.evaluate.test and parts.data.test is not None:
         weights = _use_selected_weights(parts, folder)
         with Stopwatch(parts.device, state.seconds).measure("evaluate"):
-            metrics |= _test(parts)
+            metrics |= _test_all(parts, weights)
     return {
         "status": status,
         "reason": reason,
@@ -45,7 +47,7 @@ def summarise(parts: Parts, state: TrainState, folder: RunFolder, *, status: str
 
 def _last_epoch(folder: RunFolder) -> dict[str, Any]:
     rows = read_rows(folder.path / "metrics.csv")
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_loss_ema", "val_accuracy_ema")
     values = {name: float(rows[-1][name]) for name in names if rows[-1][name]} if rows else {}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
@@ -59,6 +61,16 @@ def _use_selected_weights(parts: Parts, folder: RunFolder) -> str:
     return "best"
 
 
+def _test_all(parts: Parts, weights: str) -> dict[str, Any]:
+    """Return the test figures of the result's weights and, ending in ``_ema``, of the moving average."""
+    with judged_weights(parts) if weights == "last" else nullcontext():
+        measured = _test(parts)
+    if parts.ema is None:
+        return measured
+    with parts.ema.swapped_in():
+        return measured | {f"{name}_ema": value for name, value in _test(parts).items()}
+
+
 def _test(parts: Parts) -> dict[str, Any]:
     measured = _test_with(parts, parts.views)
     if parts.experiment.evaluate.tta.name != "none":
@@ -69,6 +81,7 @@ def _test(parts: Parts) -> dict[str, Any]:
 def _test_with(parts: Parts, views: Views) -> dict[str, Any]:
     loader = build_loader(parts.experiment, parts.data, "test", parts.precision, training=False)
     logits = predict_logits(parts.model, loader, views, autocast=parts.precision.autocast())
-    metrics = compute_metrics(logits.cpu(), loader.labels.cpu(), parts.data.spec.class_names)
+    assert parts.data.test is not None
+    metrics = compute_metrics(logits.cpu(), parts.data.test.labels, parts.data.spec.class_names)
     kept = {"loss": metrics.loss, "accuracy": metrics.accuracy, "top5_accuracy": metrics.top5_accuracy}
     return {f"test_{name}": value for name, value in kept.items() if value is not None}

@@ -10,7 +10,7 @@ from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
 
-Weights = Literal["last", "best"]
+Weights = Literal["last", "best", "ema"]
 
 
 def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) -> Parts:
