@@ -133,9 +133,10 @@ def _decode(rows: Sequence[Row], like: DatasetSpec, resize: bool) -> UInt8[Tenso
     for place, (name, held) in enumerate(rows):
         encoded = read_image(held) if isinstance(held, Path) else held
         pixels = decode_image(encoded, name, mode, like.image_size if resize else None)
-        if pixels.shape != out.shape[1:]:
+        wanted = out.shape[1:]
+        if pixels.shape != wanted:
             raise DataError(
-                f"{name} is {pixels.shape} (height, width, channels); the model was trained on {out.shape[1:]}: resize it"
+                f"{name} is {pixels.shape} (height, width, channels); the model was trained on {wanted}: resize it"
             )
         out[place] = pixels
     return _to_tensor(out)
