@@ -2,7 +2,7 @@ import json
 
 import yaml
 
-from windtunnel.recipes import list_recipes
+from windtunnel.recipes import list_recipes, list_sweeps
 
 
 def test_show_prints_yaml_that_trains_the_same(cli, tmp_path):
@@ -35,8 +35,15 @@ def test_schema_is_a_json_schema_of_an_experiment(cli):
     assert {"data", "model", "optim"} <= set(schema["properties"])
 
 
+def test_show_prints_a_sweep_that_reads_back(cli, tmp_path):
+    shown = cli("show", "s2_sweep", "seeds=[1,2]")
+    (tmp_path / "mine.yaml").write_text(shown.out)
+    assert cli("show", "mine.yaml").out == shown.out
+    assert yaml.safe_load(shown.out)["seeds"] == [1, 2]
+
+
 def test_recipes_lists_them_all(cli):
-    assert [row["recipe"] for row in json.loads(cli("recipes", "--json").out)] == list(list_recipes())
+    assert [row["recipe"] for row in json.loads(cli("recipes", "--json").out)] == [*list_recipes(), *list_sweeps()]
     assert "quickstart  " in cli("recipes").out
 
 

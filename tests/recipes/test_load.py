@@ -5,7 +5,7 @@ import pytest
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml, parse_yaml
 from windtunnel.errors import ConfigError, UsageError
-from windtunnel.recipes import list_recipes, load_experiment, load_recipe
+from windtunnel.recipes import list_recipes, list_sweeps, load_experiment, load_recipe
 from windtunnel.recipes.golden import golden_path
 
 
@@ -18,7 +18,9 @@ def test_recipe_equals_its_golden_yaml(name: str) -> None:
 
 def test_every_golden_yaml_belongs_to_a_recipe() -> None:
     folder = golden_path("quickstart").parent
-    assert {path.name for path in folder.glob("*.yaml")} == {golden_path(name).name for name in list_recipes()}
+    assert {path.name for path in folder.glob("*.yaml")} == {
+        golden_path(name).name for name in [*list_recipes(), *list_sweeps()]
+    }
 
 
 @pytest.mark.parametrize("name", list_recipes())

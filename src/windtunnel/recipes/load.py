@@ -8,10 +8,12 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.config.overrides import apply_overrides, merge
 from windtunnel.config.problems import validate_tree
+from windtunnel.config.sweep import SweepConfig
 from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
 from windtunnel.recipes.quickstart import quickstart
+from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
 from windtunnel.registry import suggest
 
 _RECIPES: Mapping[str, Callable[[], Experiment]] = {
@@ -25,10 +27,20 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar10/airbench96": airbench96,
 }
 
+_SWEEPS: Mapping[str, Callable[[], SweepConfig]] = {
+    "quickstart_sweep": quickstart_sweep,
+    "cifar100/s2_sweep": s2_sweep,
+}
+
 
 def list_recipes() -> dict[str, str]:
     """Return every recipe's name and what it is, in one line."""
     return {name: (build.__doc__ or "").splitlines()[0] for name, build in _RECIPES.items()}
+
+
+def list_sweeps() -> dict[str, str]:
+    """Return every sweep's name and what it is, in one line."""
+    return {name: (build.__doc__ or "").splitlines()[0] for name, build in _SWEEPS.items()}
 
 
 def load_recipe(name: str) -> Experiment:
@@ -40,16 +52,29 @@ def load_recipe(name: str) -> Experiment:
     Raises:
         UsageError: there is no such recipe, or several.
     """
-    if name in _RECIPES:
-        return _RECIPES[name]()
-    short = [full for full in _RECIPES if full.rpartition("/")[2] == name]
-    if len(short) == 1:
-        return _RECIPES[short[0]]()
-    if short:
-        raise UsageError(f"{name!r} may be {' or '.join(short)}; give the whole name")
-    near = suggest(name, [*_RECIPES, *(full.rpartition("/")[2] for full in _RECIPES)])
-    hint = f"; did you mean {near!r}?" if near else ";"
-    raise UsageError(f"there is no recipe {name!r}{hint} known: {', '.join(_RECIPES)}, or the path of a .yaml file")
+    full = _find(name, _RECIPES)
+    if full is None and _find(name, _SWEEPS):
+        raise UsageError(f"{name!r} is a sweep of many runs; start it with `windtunnel sweep {name}`")
+    if full is None:
+        raise UsageError(_say_unknown("recipe", name, _RECIPES))
+    return _RECIPES[full]()
+
+
+def is_sweep(name: str) -> bool:
+    """Say whether a bundled sweep has this name."""
+    return _find(name, _SWEEPS) is not None
+
+
+def load_sweep_recipe(name: str) -> SweepConfig:
+    """Return the bundled sweep called ``name``; the part after the slash is enough.
+
+    Raises:
+        UsageError: there is no such sweep.
+    """
+    full = _find(name, _SWEEPS)
+    if full is None:
+        raise UsageError(_say_unknown("sweep", name, _SWEEPS))
+    return _SWEEPS[full]()
 
 
 def load_experiment(reference: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -61,12 +86,21 @@ def load_experiment(reference: str, overrides: Sequence[str] = ()) -> Experiment
         UsageError: there is no such recipe or file.
         ConfigError: the result does not validate; carries every problem.
     """
-    tree = _read_tree(reference, seen=())
+    tree = read_tree(reference)
     source = reference if not overrides else f"{reference} with {' '.join(overrides)}"
     return validate_tree(Experiment, apply_overrides(tree, overrides), source)
 
 
-def _read_tree(reference: str, seen: tuple[str, ...]) -> dict[str, Any]:
+def read_tree(reference: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the fields of the recipe or YAML file ``reference``, laid over its base; not validated.
+
+    Args:
+        reference: name or path.
+        seen: files whose base this is, to find circles.
+
+    Raises:
+        UsageError: there is no such recipe or file, or a base leads back to it.
+    """
     if not reference.endswith((".yaml", ".yml")):
         return load_recipe(reference).model_dump(mode="json")
     path = Path(reference)
@@ -75,11 +109,39 @@ def _read_tree(reference: str, seen: tuple[str, ...]) -> dict[str, Any]:
     tree = read_yaml(path)
     if not isinstance(tree, dict):
         raise ConfigError(reference, [Problem("", "must be a mapping of fields, see `windtunnel show quickstart`")])
-    base = tree.pop("base", None)
+    return lay_over_base(tree, path, (*seen, str(path.resolve())))
+
+
+def lay_over_base(tree: Mapping[str, Any], file: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return ``tree`` laid over the recipe or file it names as its ``base``; ``tree`` itself when it names none.
+
+    Args:
+        tree: fields, ``base`` among them or not.
+        file: where they come from; a base that is a path starts in its folder.
+        seen: files that led here.
+    """
+    base = tree.get("base")
+    fields = {key: value for key, value in tree.items() if key != "base"}
     if base is None:
-        return tree
+        return fields
     if not isinstance(base, str):
-        raise ConfigError(reference, [Problem("base", "must be the name of a recipe or the path of a .yaml file")])
+        problem = Problem("base", "must be the name of a recipe or the path of a .yaml file")
+        raise ConfigError(str(file), [problem])
     if base.endswith((".yaml", ".yml")):
-        base = str(path.parent / base)
-    return merge(_read_tree(base, (*seen, str(path.resolve()))), tree)
+        base = str(file.parent / base)
+    return merge(read_tree(base, seen), fields)
+
+
+def _find(name: str, known: Mapping[str, Any]) -> str | None:
+    if name in known:
+        return name
+    short = [full for full in known if full.rpartition("/")[2] == name]
+    if len(short) > 1:
+        raise UsageError(f"{name!r} may be {' or '.join(short)}; give the whole name")
+    return short[0] if short else None
+
+
+def _say_unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    near = suggest(name, [*known, *(full.rpartition("/")[2] for full in known)])
+    hint = f"; did you mean {near!r}?" if near else ";"
+    return f"there is no {kind} {name!r}{hint} known: {', '.join(known)}, or the path of a .yaml file"

@@ -1,0 +1,192 @@
+"""A sweep's study: turns a strategy's points into jobs and the jobs' outcomes into verdicts on the points."""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+from typing import Literal
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.sweep import Grid, Random
+from windtunnel.dispatch.types import Job, Outcome
+from windtunnel.errors import ModelError
+from windtunnel.sweeps.definition import Definition, run_id
+from windtunnel.sweeps.feasible import Feasibility
+from windtunnel.sweeps.folder import PointRecord, SweepFolder
+from windtunnel.sweeps.points import Points, Verdict
+from windtunnel.sweeps.pruning import Pruning
+from windtunnel.sweeps.score import read_score
+from windtunnel.sweeps.space import Choices
+
+_PROPOSALS_PER_RUN = 20
+_SPARE_PROPOSALS = 100
+
+
+@dataclass
+class _Point:
+    """A point that is run: its jobs and the proposals that turned out to be it."""
+
+    jobs: dict[str, Experiment]
+    numbers: list[int] = field(default_factory=list)
+    verdict: Verdict | None = None
+
+
+class Study:
+    """The source of a sweep's jobs (see :class:`windtunnel.dispatch.types.JobSource`).
+
+    Whatever was told before, or is told twice, a job is given out once and counted once: a restarted dispatcher
+    replays its journal into a new study and goes on. Nothing on disk is touched before the first call.
+
+    Args:
+        definition: the sweep.
+        folder: where its points and runs are kept.
+    """
+
+    def __init__(self, definition: Definition, folder: SweepFolder) -> None:
+        self._definition = definition
+        self._folder = folder
+        self._feasibility = Feasibility(definition.config.constraints)
+        self._queue: deque[Job] = deque()
+        self._points: dict[str, _Point] = {}  # by what they are, so that no experiment is run twice
+        self._refused: set[str] = set()
+        self._keys: dict[str, str] = {}
+        self._point_of: dict[str, _Point] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._proposed = 0
+
+    def take(self, limit: int) -> list[Job]:
+        """Return up to ``limit`` jobs not given out before."""
+        while len(self._queue) < limit and not self._ends_proposing() and self._is_ready():
+            self._propose()
+        return [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+
+    def progress(self, job: str, epoch: int, metrics: dict[str, float]) -> bool:
+        """Take note of an epoch's metrics and return whether the run goes on; without pruning it always does."""
+        value = metrics.get(self._definition.config.metric)
+        if self._pruning is None or value is None or job in self._outcomes:
+            return True
+        return self._pruning.should_go_on(job, epoch, value)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take note that a job ended for good."""
+        if outcome.job in self._outcomes:
+            return
+        self._outcomes[outcome.job] = outcome
+        if self._pruning is not None:
+            self._pruning.finish(outcome.job, _ENDINGS.get(outcome.status, "unknown"))
+        if outcome.job in self._point_of:
+            self._close_if_done(self._point_of[outcome.job])
+
+    def is_exhausted(self) -> bool:
+        """Say whether every job has been given out and no result will bring another."""
+        return self._ends_proposing() and not self._queue
+
+    @cached_property
+    def _strategy(self) -> Points:
+        config = self._definition.config
+        context: dict[str, object] = {"space": config.space}
+        if not isinstance(config.strategy, Grid | Random):
+            context |= {"folder": self._folder.path, "maximise": config.maximise}
+        points: Points = config.strategy.build(**context)
+        return points
+
+    @cached_property
+    def _pruning(self) -> Pruning | None:
+        config = self._definition.config
+        if config.pruning is None:
+            return None
+        return Pruning(config.pruning, folder=self._folder.path, maximise=config.maximise)
+
+    def _ends_proposing(self) -> bool:
+        if not self._strategy.has(self._proposed):
+            return True
+        runs = self._definition.config.strategy.runs
+        if runs is None:
+            return False
+        return len(self._points) >= runs or self._proposed >= runs * _PROPOSALS_PER_RUN + _SPARE_PROPOSALS
+
+    def _is_ready(self) -> bool:
+        waiting = sum(point.verdict is None for point in self._points.values())
+        return self._strategy.is_ready(self._proposed, waiting)
+
+    def _propose(self) -> None:
+        number = self._proposed
+        choices = self._strategy.propose(number)
+        self._proposed += 1
+        key = self._identify(choices)
+        if key in self._refused:
+            self._strategy.tell(number, Verdict("infeasible"))
+        elif key in self._points:
+            self._join(number, self._points[key])
+        else:
+            self._admit(number, choices, key)
+
+    def _identify(self, choices: Choices) -> str:
+        """Return a digest of the experiment that ``choices`` come to; other choices may come to the same."""
+        text = json.dumps(choices, sort_keys=True)
+        if text not in self._keys:
+            experiment = self._definition.experiment(choices, seed=self._definition.seeds[0], name="point")
+            self._keys[text] = hashlib.blake2b(experiment.model_dump_json().encode(), digest_size=16).hexdigest()
+        return self._keys[text]
+
+    def _join(self, number: int, point: _Point) -> None:
+        point.numbers.append(number)
+        if point.verdict is not None:
+            self._strategy.tell(number, point.verdict)
+
+    def _admit(self, number: int, choices: Choices, key: str) -> None:
+        experiments = self._build_experiments(number, choices)
+        refusal = self._refusal(next(iter(experiments.values())))
+        if refusal:
+            self._refused.add(key)
+            self._folder.record_point(PointRecord(number, choices, (), refusal))
+            self._strategy.tell(number, Verdict("infeasible"))
+            return
+        self._folder.record_point(PointRecord(number, choices, tuple(experiments)))
+        point = self._points[key] = _Point(experiments, [number])
+        self._point_of |= dict.fromkeys(experiments, point)
+        self._queue.extend(
+            Job(job, experiment, self._folder.run(job))
+            for job, experiment in experiments.items()
+            if job not in self._outcomes
+        )
+        self._close_if_done(point)
+
+    def _build_experiments(self, number: int, choices: Choices) -> dict[str, Experiment]:
+        ids = {seed: run_id(number, choices, seed) for seed in self._definition.seeds}
+        return {job: self._definition.experiment(choices, seed=seed, name=job) for seed, job in ids.items()}
+
+    def _refusal(self, experiment: Experiment) -> str:
+        try:
+            return self._feasibility.refusal(experiment)
+        except ModelError as error:
+            return str(error)
+
+    def _close_if_done(self, point: _Point) -> None:
+        if point.verdict is not None or not all(job in self._outcomes for job in point.jobs):
+            return
+        point.verdict = self._judge(point)
+        for number in point.numbers:
+            self._strategy.tell(number, point.verdict)
+
+    def _judge(self, point: _Point) -> Verdict:
+        outcomes = [self._outcomes[job] for job in point.jobs]
+        if any(outcome.status == "diverged" for outcome in outcomes):
+            return Verdict("infeasible")
+        values = {job: self._score(job, experiment) for job, experiment in point.jobs.items()}
+        known = [value for value in values.values() if value is not None]
+        statuses = {outcome.status for outcome in outcomes}
+        if not known or statuses - {"finished", "pruned"}:
+            return Verdict("unknown")
+        return Verdict("pruned" if "pruned" in statuses else "measured", fmean(known))
+
+    def _score(self, job: str, experiment: Experiment) -> float | None:
+        metric = self._definition.config.metric
+        score = read_score(self._folder.run(job), experiment, metric)
+        return score if score is not None else self._outcomes[job].summary.get("metrics", {}).get(metric)
+
+
+_ENDINGS: Mapping[str, Literal["measured", "pruned"]] = {"finished": "measured", "pruned": "pruned"}
