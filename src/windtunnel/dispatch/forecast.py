@@ -66,6 +66,8 @@ def make_task(
     estimate: Estimate,
     unknown_seconds: float,
     *,
+    memory: int | None = None,
+    compute: float | None = None,
     priority: int = 0,
     alone: bool = False,
     devices: frozenset[str] | None = None,
@@ -73,10 +75,24 @@ def make_task(
     """Return the run as the planner sees it.
 
     Args:
+        id: the job's id.
+        estimate: what it is expected to need.
         unknown_seconds: what a run takes whose duration nobody knows.
+        memory: bytes it turned out to need; None for the estimate's.
+        compute: its share of a device's compute; None for the estimate's.
+        priority: higher goes first.
+        alone: whether it must have a device to itself.
+        devices: names of the devices it may run on; None for all.
     """
-    seconds = unknown_seconds if estimate.seconds is None else estimate.seconds
-    return Task(id, float(estimate.bytes), estimate.compute_share, seconds, priority, alone, devices)
+    return Task(
+        id,
+        float(estimate.bytes if memory is None else memory),
+        estimate.compute_share if compute is None else compute,
+        unknown_seconds if estimate.seconds is None else estimate.seconds,
+        priority,
+        alone,
+        devices,
+    )
 
 
 def typical_seconds(estimates: Iterable[Estimate]) -> float:

@@ -42,12 +42,15 @@ class Job:
         experiment: everything that decides the outcome.
         folder: the run folder it trains in, made by the worker.
         priority: higher goes first, before any packing order.
+        claim: path of the file that says the run is this machine's, where several pull runs from one folder; its worker
+            stops when the file is gone. Empty where there is no other machine.
     """
 
     id: str
     experiment: Experiment
     folder: Path
     priority: int = 0
+    claim: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,436 @@
+"""The dispatcher: takes jobs from a source, keeps every device full, loses no run.
+
+Whatever it decides is in the journal before it is done, so it may be killed at any moment: the next one with the same
+folder replays the journal, takes over the workers that still live and goes on. It never imports torch; it watches
+files and processes, and decides.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.dispatch.accounts import FreeBytes, compute_share, find_overrunner, make_load
+from windtunnel.dispatch.attempt import Attempt
+from windtunnel.dispatch.control import read_wishes
+from windtunnel.dispatch.devices import Device, format_bytes, free_bytes
+from windtunnel.dispatch.forecast import make_task, typical_seconds
+from windtunnel.dispatch.journal import Journal, hold_folder
+from windtunnel.dispatch.launch import Command, JobFolder, start_worker, write_order
+from windtunnel.dispatch.order import Order
+from windtunnel.dispatch.overview import take_snapshot
+from windtunnel.dispatch.packing import Admission, DeviceLoad, Policy, Task, admit, find_misfits, order_tasks
+from windtunnel.dispatch.portfolio import check_policy, choose_policy
+from windtunnel.dispatch.pricing import Pricing
+from windtunnel.dispatch.processes import identify
+from windtunnel.dispatch.restore import restore
+from windtunnel.dispatch.retry import Verdict, judge
+from windtunnel.dispatch.snapshot import SilentView, Snapshot, View
+from windtunnel.dispatch.state import Placement, RunState, SweepState
+from windtunnel.dispatch.types import Estimate, Job, JobSource, Outcome
+from windtunnel.errors import WindtunnelError
+from windtunnel.training.folder import RunFolder
+from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
+
+FOLDER = "dispatch"
+"""Name of the dispatcher's own folder inside a sweep's."""
+
+_REPRICED = 20
+_WISHES = {"pause": "pause", "resume": "resume", "cancel": "cancel", "priority": "change the priority of"}
+
+
+class DispatchInterrupted(WindtunnelError):
+    """The dispatcher was asked to stop; its workers have saved, and the same command goes on."""
+
+    def __init__(self, number: signal.Signals, folder: Path) -> None:
+        self.exit_code = EXIT_CODES[number]
+        super().__init__(f"stopped by {number.name}; every run is saved, the same command goes on with {folder}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a dispatcher behaves.
+
+    Args:
+        policy: ``auto`` or the name of a packing policy.
+        retries: worker crashes forgiven for each run.
+        lookahead: jobs kept waiting at most; a source that learns from outcomes wants few.
+        poll_s: seconds between two looks at files and processes.
+        grace_s: seconds a worker has to save before it is killed.
+        warm_up_steps: updates after which a newcomer's memory is believed, and the next one may start.
+        warm_up_s: seconds after which the next one may start anyway.
+    """
+
+    policy: str = "auto"
+    retries: int = 2
+    lookahead: int = 1000
+    poll_s: float = 0.5
+    grace_s: float = 30.0
+    warm_up_steps: int = 3
+    warm_up_s: float = 60.0
+
+
+def worker_command(order: Path) -> list[str]:
+    """Return the command of the worker that carries out the order at ``order``."""
+    return [sys.executable, "-m", "windtunnel.dispatch.worker", str(order)]
+
+
+class Dispatcher:
+    """Runs every job a source has, as many at a time as the devices hold.
+
+    Args:
+        folder: the sweep's folder; the dispatcher keeps its own things in ``dispatch/`` there.
+        source: gives the jobs and hears how they go.
+        devices: where they may run.
+        estimate: prices a job before it runs; called in a thread of its own.
+        record: hears how each job ended, in that same thread.
+        view: shows people what happens.
+        settings: how to behave.
+        command: makes a worker's command from its order.
+        free: says what is free on a device.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: JobSource,
+        devices: Sequence[Device],
+        *,
+        estimate: Callable[[Experiment], Estimate],
+        record: Callable[[Job, Outcome], None] | None = None,
+        view: View | None = None,
+        settings: Settings | None = None,
+        command: Command = worker_command,
+        free: FreeBytes = free_bytes,
+    ) -> None:
+        self._settings = settings or Settings()
+        check_policy(self._settings.policy)
+        self._folder = folder / FOLDER
+        self._source = source
+        self._devices = {device.name: device for device in devices}
+        self._pricing = Pricing(estimate, record)
+        self._view = view or SilentView()
+        self._command = command
+        self._free = free
+        self._state = SweepState()
+        self._jobs: dict[str, Job] = {}
+        self._prices: dict[str, Estimate] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._planned: set[str] = set()
+        self._queue: list[Task] | None = None
+        self._policy: Policy | None = None
+        self._stopped = False
+
+    def run(self) -> list[Outcome]:
+        """Run every job to its end and return how each ended, in the order they were taken.
+
+        Raises:
+            UsageError: another dispatcher works on the folder, its journal cannot be read, or the source gives other
+                jobs than the journal has.
+            DispatchInterrupted: Ctrl-C or SIGTERM; all workers have saved.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(hold_folder(self._folder))
+            self._journal = Journal(self._folder / "journal.jsonl")
+            stack.callback(self._journal.close)
+            stack.enter_context(self._pricing)
+            interruption = stack.enter_context(listen_for_signals())
+            self._restore()
+            self._loop(interruption)
+        return [run.outcome for run in self._state.runs.values() if run.outcome is not None]
+
+    def look(self) -> Snapshot:
+        """Return how everything stands now."""
+        waiting = self._in_order(self._waiting())
+        return take_snapshot(self._state, waiting, self._loads(), list(self._attempts.values()), self._prices)
+
+    # The loop
+
+    def _loop(self, interruption: Interruption) -> None:
+        while not self._is_done():
+            if interruption.signal is not None:
+                self._stop_all()
+                raise DispatchInterrupted(interruption.signal, self._folder.parent)
+            self._tick()
+            time.sleep(self._settings.poll_s)
+
+    def _tick(self) -> None:
+        for attempt in list(self._attempts.values()):
+            self._watch(attempt)
+        self._enforce_memory()
+        self._take()
+        self._hear_wishes()
+        self._price()
+        if not self._state.paused:
+            self._start_what_fits()
+        self._view.update(self.look)
+
+    def _is_done(self) -> bool:
+        over = all(run.outcome is not None for run in self._state.runs.values())
+        return over and self._source.is_exhausted()
+
+    def _note(self, event: str, **values: object) -> None:
+        """Write an event to disk, then act on it: in this order a crash loses nothing."""
+        self._state.apply(self._journal.append(event, **values))
+        if event != "progress":
+            self._queue = None
+
+    # Coming back
+
+    def _restore(self) -> None:
+        self._state, self._jobs = restore(self._journal.events, self._source)
+        self._note("opened", pid=os.getpid(), devices=[asdict(device) for device in self._devices.values()])
+        for run in self._state.runs.values():
+            if run.estimate:
+                self._prices[run.id] = Estimate(**run.estimate)
+            if run.placement is not None:
+                self._adopt(run, run.placement)
+
+    def _adopt(self, run: RunState, placement: Placement) -> None:
+        order = Order.read(self._files(run.id).order(run.attempts))
+        self._attempts[run.id] = Attempt(self._jobs[run.id], run, order)
+        if identify(placement.pid) == placement.identity:
+            self._view.note(f"{run.id}: its worker (process {placement.pid}) still lives and is taken over")
+
+    # Workers
+
+    def _watch(self, attempt: Attempt) -> None:
+        ended = attempt.has_ended()
+        attempt.observe()
+        for epoch, metrics in attempt.new_epochs():
+            go_on = self._source.progress(attempt.job.id, epoch, metrics)
+            self._note("progress", job=attempt.job.id, epoch=epoch, metrics=metrics, go_on=go_on)
+        if ended:
+            self._settle(attempt)
+        elif attempt.run.stopping:
+            attempt.ask_to_stop(self._settings.grace_s)
+
+    def _settle(self, attempt: Attempt) -> None:
+        run, result, device = attempt.run, attempt.read_result(), self._devices.get(attempt.device)
+        judged = judge(
+            run,
+            result,
+            device_bytes=device.total_bytes if device else 0,
+            retries=self._settings.retries,
+            stopped=self._stopped,
+        )
+        del self._attempts[run.id]
+        self._forget_paces(attempt.device)
+        peak = max(result.peak_bytes or 0, attempt.measured_bytes) or None
+        if isinstance(judged, Verdict):
+            self._end(run, judged, peak)
+        else:
+            self._note("requeued", job=run.id, peak_bytes=peak, **asdict(judged))
+            self._view.note(f"{run.id} goes back into the queue: {judged.reason}")
+
+    def _end(self, run: RunState, verdict: Verdict, peak: int | None = None) -> None:
+        job = self._jobs[run.id]
+        summary = RunFolder(job.folder).read_summary() or {}
+        self._note("ended", job=run.id, **asdict(verdict), peak_bytes=peak, summary=summary)
+        if run.outcome is not None:
+            self._source.finish(run.outcome)
+            self._pricing.record(job, run.outcome)
+        self._view.note(f"{run.id} {verdict.status}" + (f": {verdict.reason}" if verdict.reason else ""))
+        for waiting in self._waiting()[:_REPRICED]:  # the outcome may have taught the estimate
+            self._pricing.ask(self._jobs[waiting.id])
+
+    def _enforce_memory(self) -> None:
+        """Kill the worker furthest over its share where those on the CPU hold more than they may."""
+        for device in self._devices.values():
+            overrunner = find_overrunner(device, self._on(device.name)) if device.kind == "cpu" else None
+            if overrunner is not None and not overrunner.killed_for:
+                held = format_bytes(overrunner.current_bytes)
+                overrunner.kill(f"held {held} when the runs together went over {format_bytes(device.total_bytes)}")
+
+    def _stop_all(self) -> None:
+        self._stopped = True
+        self._view.note("stopping: the runs save and go on with the next dispatcher")
+        try:
+            while self._attempts:
+                for attempt in list(self._attempts.values()):
+                    attempt.ask_to_stop(self._settings.grace_s)
+                    self._watch(attempt)
+                time.sleep(min(self._settings.poll_s, 0.1))
+        except KeyboardInterrupt:
+            for attempt in self._attempts.values():
+                attempt.kill("a second Ctrl-C")
+            raise
+
+    def _forget_paces(self, device: str) -> None:
+        for attempt in self._on(device):
+            attempt.forget_pace()
+
+    def _on(self, device: str) -> list[Attempt]:
+        return [attempt for attempt in self._attempts.values() if attempt.device == device]
+
+    # The queue
+
+    def _take(self) -> None:
+        wanted = self._settings.lookahead - len(self._waiting())
+        if wanted <= 0 or self._source.is_exhausted():
+            return
+        jobs = self._source.take(wanted)
+        if jobs:
+            listed = [{"id": job.id, "folder": str(job.folder), "priority": job.priority} for job in jobs]
+            self._note("taken", limit=wanted, jobs=listed)
+            self._jobs |= {job.id: job for job in jobs}
+
+    def _price(self) -> None:
+        for run in self._waiting():
+            if run.id not in self._prices:
+                self._pricing.ask(self._jobs[run.id])
+        for id, price in self._pricing.collect():
+            run = self._state.runs[id]
+            if not run.is_waiting:
+                continue
+            if not isinstance(price, Estimate):
+                self._end(run, Verdict("failed", str(price)))
+            elif self._prices.get(id) != price:
+                self._prices[id] = price
+                self._note("estimated", job=id, estimate=asdict(price))
+
+    def _hear_wishes(self) -> None:
+        for event in read_wishes(self._folder / "control.jsonl", self._state.control_offset):
+            self._note("control", **event)
+            run = self._state.runs.get(event["job"])
+            unknown = " (there is no such run)" if event["job"] and run is None else ""
+            self._view.note(f"asked to {_WISHES[event['command']]} {event['job'] or 'the queue'}{unknown}")
+            if event["command"] == "cancel" and run is not None and run.outcome is None:
+                self._cancel(run)
+
+    def _cancel(self, run: RunState) -> None:
+        if run.is_waiting:
+            self._end(run, Verdict("cancelled", "cancelled by the user"))
+        else:
+            self._note("stopping", job=run.id, why="cancelled")
+
+    def _waiting(self) -> list[RunState]:
+        return [run for run in self._state.runs.values() if run.is_waiting]
+
+    def _in_order(self, runs: Sequence[RunState]) -> list[RunState]:
+        place = {task.id: index for index, task in enumerate(self._queue or ())}
+        return sorted(runs, key=lambda run: place.get(run.id, len(place)))
+
+    # Starting
+
+    def _start_what_fits(self) -> None:
+        if self._queue is None:
+            self._queue = self._plan()
+        if self._queue and self._policy is not None:
+            for admission in admit(self._queue, self._loads(), self._policy):
+                self._start(admission)
+
+    def _plan(self) -> list[Task]:
+        """Return what waits and is priced, in the order it is wanted; kept until something happens."""
+        waiting = [run for run in self._waiting() if run.id in self._prices]
+        typical = typical_seconds(self._prices.values())
+        tasks = self._without_misfits([self._task(run, typical) for run in waiting])
+        if not tasks:
+            return []
+        self._policy = self._choose_policy(tasks)
+        return order_tasks(tasks, self._policy, max(device.total_bytes for device in self._devices.values()))
+
+    def _task(self, run: RunState, typical: float) -> Task:
+        experiment, price = self._jobs[run.id].experiment, self._prices[run.id]
+        allowed = [device for device in self._devices.values() if _may_use(experiment, device)]
+        share = compute_share(_threads(experiment, allowed[0]), allowed[0], price) if allowed else 1.0
+        return make_task(
+            run.id,
+            price,
+            typical,
+            memory=run.bytes_needed,
+            compute=share,
+            priority=run.priority,
+            alone=run.alone,
+            devices=frozenset(device.name for device in allowed),
+        )
+
+    def _without_misfits(self, tasks: list[Task]) -> list[Task]:
+        """Fail the runs that no device could hold even when empty, and return the others."""
+        misfits = find_misfits(tasks, [_empty(device) for device in self._devices.values()])
+        for task, largest in misfits:
+            self._end(self._state.runs[task.id], Verdict("failed", _explain_misfit(task, largest)))
+        failed = {task.id for task, _ in misfits}
+        return [task for task in tasks if task.id not in failed]
+
+    def _choose_policy(self, tasks: list[Task]) -> Policy:
+        """Return the rule to go by; searched for again only when there are tasks it was not chosen for."""
+        ids = {task.id for task in tasks}
+        if self._policy is None or not ids <= self._planned:
+            self._planned = ids
+            return choose_policy(self._settings.policy, tasks, [_empty(device) for device in self._devices.values()])
+        return self._policy
+
+    def _loads(self) -> list[DeviceLoad]:
+        return [self._load(device) for device in self._devices.values()]
+
+    def _load(self, device: Device) -> DeviceLoad:
+        here = self._on(device.name)
+        shares = [
+            compute_share(_threads(attempt.job.experiment, device), device, self._prices[attempt.job.id])
+            for attempt in here
+        ]
+        load = make_load(device, here, shares, self._free(device))
+        load.newcomers = 0 if any(self._is_unproven(attempt) for attempt in here) else 1
+        return load
+
+    def _is_unproven(self, attempt: Attempt) -> bool:
+        """Say whether others have to wait until it is seen what this newcomer needs: not where a run measured it."""
+        if self._prices[attempt.job.id].source != "traced":
+            return False
+        return attempt.is_warming_up(self._settings.warm_up_steps, self._settings.warm_up_s)
+
+    def _start(self, admission: Admission) -> None:
+        run, device = self._state.runs[admission.task.id], self._devices[admission.device]
+        job, files = self._jobs[run.id], self._files(run.id)
+        reserved = device.total_bytes if run.alone else int(admission.task.memory)
+        order = write_order(files, job, device, self._prices[run.id], attempt=run.attempts + 1, reserved=reserved)
+        process = start_worker(files, order, device, _threads(job.experiment, device), self._command)
+        self._note(
+            "admitted",
+            job=run.id,
+            attempt=order.attempt,
+            device=device.name,
+            pid=process.pid,
+            identity=process.identity,
+            reserved_bytes=reserved,
+        )
+        process.release()
+        self._forget_paces(device.name)
+        self._attempts[run.id] = Attempt(job, run, order, process)
+        self._view.note(f"{run.id} starts on {device.name} with {format_bytes(reserved)} (attempt {order.attempt})")
+
+    def _files(self, id: str) -> JobFolder:
+        return JobFolder(self._folder / "jobs" / id)
+
+
+def _may_use(experiment: Experiment, device: Device) -> bool:
+    wanted = experiment.runtime.device
+    return wanted == "auto" or wanted == device.kind
+
+
+def _threads(experiment: Experiment, device: Device) -> int:
+    return experiment.runtime.threads or device.threads
+
+
+def _empty(device: Device) -> DeviceLoad:
+    limit = 1.0 if device.kind == "cpu" else float("inf")
+    return DeviceLoad(device.name, device.total_bytes, device.total_bytes, compute_limit=limit)
+
+
+def _explain_misfit(task: Task, largest: float) -> str:
+    if not task.devices:
+        return "no device here is what runtime.device asks for; set runtime.device=auto, which runs are placed by"
+    return (
+        f"needs {format_bytes(task.memory)}, the largest device may hold {format_bytes(largest)}; lower "
+        "data.batch_size or evaluate.batch_size, or raise --memory"
+    )

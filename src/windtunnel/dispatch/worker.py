@@ -1,0 +1,160 @@
+"""One run in a process of its own: ``python -m windtunnel.dispatch.worker ORDER.json``.
+
+A process a run, since a CUDA fault, an allocator gone wrong or a kill then touches no neighbour, and its end gives all
+memory back. The worker trains the ordered experiment in its folder, or goes on there, and says in files how it goes.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result
+from windtunnel.errors import UsageError
+
+BEAT_S = 0.5
+_RECENT_S = 10.0
+_CPU_ALLOCATION_FAILED = "DefaultCPUAllocator"
+
+
+class Pulse:
+    """A tracker that writes the heartbeat from a thread of its own, so that a long step does not stop it."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._path = Path(order.heartbeat)
+        self._step = self._total = self._reports = self._beats = 0
+        self._recent: list[tuple[float, int]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def begin(self) -> None:
+        """Write the first heartbeat and go on until :meth:`end`."""
+        self._beat()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Write the last heartbeat."""
+        self._ended.set()
+        self._thread.join()
+        self._beat()
+
+    def start(self, info: RunInfo) -> None:
+        """Take note of where the run starts and how long it is."""
+        self._step, self._total = info.start_step, info.total_steps
+
+    def step(self, step: StepDone) -> None:
+        """Take note of the step."""
+        self._step = step.step
+
+    def epoch(self, report: EpochReport) -> None:
+        """Take note that an epoch, its validation included, is over."""
+        self._reports += 1
+
+    def message(self, text: str) -> None:
+        """Messages are in the log."""
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """The result says how it ended."""
+
+    def _run(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            self._beat()
+            if self._order.claim and not Path(self._order.claim).exists():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self._recent = [*self._recent, (time.monotonic(), self._step)]
+        while self._recent[-1][0] - self._recent[0][0] > _RECENT_S:
+            self._recent = self._recent[1:]
+        (begun, first), (now, last) = self._recent[0], self._recent[-1]
+        Heartbeat(
+            attempt=self._order.attempt,
+            beat=self._beats,
+            step=self._step,
+            total_steps=self._total,
+            step_seconds=(now - begun) / (last - first) if first and last > first else None,
+            reports=self._reports,
+            peak_bytes=read_peak(self._order),
+        ).write(self._path)
+
+
+def read_peak(order: Order) -> int:
+    """Return the largest memory this process has held on its device, bytes."""
+    if order.device == "cuda":
+        torch = sys.modules.get("torch")
+        started = torch is not None and torch.cuda.is_initialized()
+        return order.context_bytes + (int(torch.cuda.max_memory_reserved()) if torch and started else 0)
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    high_water = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(high_water.split()[1]) * 1024
+
+
+def run_order(order: Order) -> int:
+    """Train what ``order`` says, write how it ended and return the exit code."""
+    pulse = Pulse(order)
+    pulse.begin()
+    cause, reason, exit_code = _train(order, pulse)
+    pulse.end()
+    Result(order.attempt, cause, reason, read_peak(order)).write(Path(order.result))
+    return exit_code
+
+
+def main() -> None:
+    """Carry out the order whose path is the only argument."""
+    sys.exit(run_order(Order.read(Path(sys.argv[1]))))
+
+
+def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
+    import torch
+
+    from windtunnel.config.experiment import Experiment
+    from windtunnel.config.files import read_yaml
+    from windtunnel.config.problems import validate_tree
+    from windtunnel.training.run import train_in
+
+    try:
+        path = Path(order.experiment)
+        experiment = validate_tree(Experiment, read_yaml(path), str(path))
+        _cap_memory(order)
+        result = train_in(Path(order.folder), experiment, trackers=[pulse])
+    except UsageError as error:
+        traceback.print_exc()
+        return "usage", str(error), error.exit_code
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        traceback.print_exc()
+        return "memory", str(error).splitlines()[0] if str(error) else "out of memory", OUT_OF_MEMORY_EXIT
+    except Exception as error:  # whatever it is, the dispatcher has to hear of it
+        traceback.print_exc()
+        if isinstance(error, RuntimeError) and _CPU_ALLOCATION_FAILED in str(error):
+            return "memory", str(error).splitlines()[0], OUT_OF_MEMORY_EXIT
+        return "crash", f"{type(error).__name__}: {error}", 1
+    causes: dict[str, Cause] = {"finished": "finished", "diverged": "diverged", "interrupted": "interrupted"}
+    return causes[result.status], str(result.summary["reason"]), result.exit_code
+
+
+def _cap_memory(order: Order) -> None:
+    """Make the allocator refuse what goes beyond the reservation, so that this run fails and no neighbour."""
+    if order.device != "cuda" or order.cap_bytes is None:
+        return
+    import torch
+
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(order.cap_bytes / total, 1.0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A worker that trains nothing: what it does is the first word of its job's id. Needs only the standard library."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+ORDER = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+FOLDER = Path(ORDER["folder"])
+ATTEMPT = ORDER["attempt"]
+BEHAVIOUR = ORDER["job"].split("-")[0]
+EPOCHS = 3
+EPOCH_S = 0.1
+
+
+def write(path, value):
+    temporary = Path(f"{path}.{os.getpid()}")
+    temporary.write_text(json.dumps(value), encoding="utf-8")
+    temporary.replace(path)
+
+
+def beat(step, peak=1000):
+    values = {"attempt": ATTEMPT, "beat": step, "step": step, "total_steps": EPOCHS, "step_seconds": EPOCH_S}
+    write(ORDER["heartbeat"], {**values, "reports": step, "peak_bytes": peak})
+
+
+def end(cause, reason="", exit_code=0):
+    if cause in ("finished", "diverged"):
+        write(FOLDER / "summary.json", {"status": cause, "reason": reason, "metrics": {"val_accuracy": 0.5}})
+    write(ORDER["result"], {"attempt": ATTEMPT, "cause": cause, "reason": reason, "peak_bytes": 2000})
+    sys.exit(exit_code)
+
+
+def epochs_done():
+    path = FOLDER / "epochs.txt"
+    return len(path.read_text().split()) if path.exists() else 0
+
+
+def train(seconds=EPOCH_S, epochs=EPOCHS):
+    """Train on from what earlier attempts left; every epoch leaves its attempt in epochs.txt."""
+    for epoch in range(epochs_done() + 1, epochs + 1):
+        time.sleep(seconds)
+        with (FOLDER / "epochs.txt").open("a") as file:
+            file.write(f"{ATTEMPT}\n")
+        with (FOLDER / "metrics.csv").open("a") as file:
+            file.write("epoch,val_accuracy\n" * (epoch == 1) + f"{epoch},{epoch / 10}\n")
+        beat(epoch)
+        if BEHAVIOUR == "killed" and epoch == 1 and ATTEMPT == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: end("interrupted", "SIGTERM", 143))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    beat(0)
+    match BEHAVIOUR:
+        case "crash":
+            end("crash", "RuntimeError: it broke", 1)
+        case "usage":
+            end("usage", "data.batch_size: too large", 2)
+        case "greedy" | "insatiable":
+            if BEHAVIOUR == "insatiable" or ATTEMPT < 3:
+                end("memory", "tried to allocate 1 GiB", 86)
+        case "hog":
+            ballast = bytearray(120_000_000)
+            time.sleep(20)
+            del ballast
+        case "diverges":
+            train(epochs=1)
+            end("diverged", "the training loss is not finite", 1)
+        case "slow":
+            train(seconds=1.0, epochs=20)
+        case "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            train(seconds=30)
+    train()
+    end("finished", "all epochs trained")
+
+
+main()

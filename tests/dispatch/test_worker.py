@@ -1,0 +1,120 @@
+"""The worker itself, with real training."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from windtunnel.config.data import DataConfig, Digits, OfficialSplit
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.files import dump_yaml
+from windtunnel.config.models import Cnn
+from windtunnel.config.optim import Sgd
+from windtunnel.config.run import RuntimeConfig, TrainConfig
+from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Order, read_heartbeat, read_result
+from windtunnel.dispatch.worker import run_order
+
+WORKER = (sys.executable, "-m", "windtunnel.dispatch.worker")
+
+
+def digits(*, epochs=2.0, lr=0.05, device="cpu"):
+    return Experiment(
+        name="digits",
+        data=DataConfig(source=Digits(), split=OfficialSplit(validation=0.1), batch_size=16, train_limit=64),
+        model=Cnn(widths=(4,), hidden=8),
+        optim=Sgd(lr=lr),
+        train=TrainConfig(epochs=epochs),
+        runtime=RuntimeConfig(device=device, tune_allocator=False, threads=1, augment_backend="torch"),
+    )
+
+
+def make_order(tmp_path, experiment, **changes):
+    path = tmp_path / "experiment.yaml"
+    path.write_text(dump_yaml(experiment))
+    files = {name: str(tmp_path / f"{name}.json") for name in ("heartbeat", "result")}
+    return Order(
+        **{"job": "a", "attempt": 1, "folder": str(tmp_path / "run"), "experiment": str(path)} | files | changes
+    )
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def test_a_worker_trains_and_says_how_it_went(tmp_path):
+    order = make_order(tmp_path, digits())
+    assert run_order(order) == 0
+    beat, result = read_heartbeat(Path(order.heartbeat)), read_result(Path(order.result))
+    assert (beat.step, beat.total_steps, beat.reports) == (8, 8, 2)
+    assert (result.cause, result.reason) == ("finished", "all epochs trained")
+    assert result.peak_bytes >= beat.peak_bytes > 10**7
+    assert json.loads((tmp_path / "run/summary.json").read_text())["status"] == "finished"
+
+
+def test_divergence_is_no_failure(tmp_path):
+    order = make_order(tmp_path, digits(lr=1e30))
+    assert run_order(order) == 1
+    assert read_result(Path(order.result)).cause == "diverged"
+
+
+def test_what_cannot_be_run_is_said(tmp_path, capfd):
+    order = make_order(tmp_path, digits(device="cuda:99"))
+    assert run_order(order) == 2
+    result = read_result(Path(order.result))
+    assert result.cause == "usage"
+    assert "cuda:99" in result.reason
+    assert "Traceback" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "code"),
+    [
+        (MemoryError(), "memory", OUT_OF_MEMORY_EXIT),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory", OUT_OF_MEMORY_EXIT),
+        (RuntimeError("a bug"), "crash", 1),
+    ],
+)
+def test_what_breaks_is_told_apart(tmp_path, monkeypatch, error, cause, code):
+    def break_down(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr("windtunnel.training.run.train_in", break_down)
+    order = make_order(tmp_path, digits())
+    assert run_order(order) == code
+    assert read_result(Path(order.result)).cause == cause
+
+
+def test_a_killed_worker_is_continued_by_the_next_to_the_same_bits(tmp_path):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    for folder in (undisturbed, disturbed):
+        folder.mkdir()
+    run_order(make_order(undisturbed, digits(epochs=3.0)))
+    order = make_order(disturbed, digits(epochs=3.0))
+    path = disturbed / "order.json"
+    order.write(path)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "windtunnel.dispatch.worker", str(path)], stderr=subprocess.DEVNULL
+    )
+    while not (disturbed / "run/checkpoints/state.pt").exists():
+        assert worker.poll() is None
+        time.sleep(0.005)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert run_order(order) == 0
+    ended = [load_file(folder / "run/checkpoints/last.safetensors") for folder in (undisturbed, disturbed)]
+    assert all(ended[0][name].equal(ended[1][name]) for name in ended[0])
+
+
+def test_a_worker_whose_claim_is_gone_stops(tmp_path):
+    order = make_order(tmp_path, digits(epochs=10_000.0), claim=str(tmp_path / "claim"))
+    path = tmp_path / "order.json"
+    order.write(path)
+    worker = subprocess.run([*WORKER, str(path)], timeout=60, check=False)
+    assert worker.returncode in (143, -signal.SIGTERM)
