@@ -42,6 +42,7 @@ VERBS = (
     Verb("schema", "Print the JSON schema of an experiment."),
     Verb("models", "List the models."),
     Verb("summary", "Show a model's layers, parameters, multiply-adds and memory."),
+    Verb("estimate", "Show how much memory and time a run will need."),
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
     Verb("report", "Draw pictures for reports.", group=True),
