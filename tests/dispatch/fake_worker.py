@@ -72,6 +72,8 @@ def main():
             end("diverged", "the training loss is not finite", 1)
         case "slow":
             train(seconds=1.0, epochs=20)
+        case "slowish":
+            train(seconds=0.25, epochs=6)
         case "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             train(seconds=30)
