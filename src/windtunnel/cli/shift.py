@@ -1,0 +1,73 @@
+"""What ``windtunnel eval --shift`` prints."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from windtunnel.cli.tables import format_table
+
+if TYPE_CHECKING:
+    from windtunnel.training.shift import ShiftResult
+
+
+def show_shift(
+    run: str,
+    *,
+    target: Path | None,
+    max_images: int | None,
+    tta: str | None,
+    weights: Literal["last", "best", "ema"],
+    runs_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the run on corrupted copies of its validation images and print accuracies and estimates."""
+    from windtunnel.training.shift import evaluate_shift
+
+    result = evaluate_shift(run, target=target, max_images=max_images, tta=tta, weights=weights, runs_dir=runs_dir)
+    if as_json:
+        print(json.dumps({"folder": str(result.folder), **result.to_json()}, indent=2))
+        return
+    print(f"{result.folder.name}, {result.images:,} validation images, {weights} weights, views: {result.tta}")
+    print(
+        f"as they are: {result.reference.accuracy:.2%}, corrupted: {result.mean_corrupted_accuracy:.2%} in the mean\n"
+    )
+    print(format_table(_accuracy_rows(result)), end="\n\n")
+    print(format_table(_estimator_rows(result)), end="\n\n")
+    if result.target is not None:
+        estimate = result.target
+        print(
+            f"expected accuracy on {estimate.path} ({estimate.images:,} images): {estimate.accuracy:.1%} "
+            f"+- {estimate.error:.1%} ({_words(result.choice.estimator)}; its mean error on held-out corruptions)"
+        )
+    print(f"picture: {result.folder / 'shift' / 'shift.png'}")
+
+
+def _accuracy_rows(result: "ShiftResult") -> list[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for each in result.measured:
+        rows.setdefault(each.corruption, {"corruption": _words(each.corruption)})[f"{each.severity}"] = each.accuracy
+    return [
+        {key: cell if isinstance(cell, str) else f"{cell:.1%}" for key, cell in row.items()} | {"mean": _mean(row)}
+        for row in rows.values()
+    ]
+
+
+def _estimator_rows(result: "ShiftResult") -> list[dict[str, Any]]:
+    choice = result.choice
+    return [
+        {
+            "estimator": _words(name) + (" (chosen)" if name == choice.estimator else ""),
+            "off by, choosing": f"{choice.choosing_errors[name]:.1%}",
+            "held out": f"{error:.1%}",
+        }
+        for name, error in choice.judging_errors.items()
+    ]
+
+
+def _mean(row: dict[str, Any]) -> str:
+    values = [cell for cell in row.values() if isinstance(cell, float)]
+    return f"{sum(values) / len(values):.1%}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
