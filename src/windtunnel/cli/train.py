@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
+from windtunnel.cli.processes import Processes, launch_and_exit
 
 if TYPE_CHECKING:
     from windtunnel.config.experiment import Experiment
@@ -21,6 +22,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the plan, train nothing.")
     ] = False,
+    nproc: Processes = 1,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -33,6 +35,7 @@ def train(
       windtunnel train cifar10/airbench94 --seed 3
       windtunnel train mine.yaml optim.lr=0.05 data.batch_size=512
       windtunnel train cifar10/airbench94 --dry-run
+      windtunnel train cifar10/airbench94 --nproc 2
     """
     from windtunnel.recipes import load_experiment
 
@@ -41,12 +44,20 @@ def train(
     if dry_run:
         _print_plan(experiment, as_json=as_json)
         return
+    if nproc > 1:
+        words = ["train", reference, *changes]
+        launch_and_exit(
+            words, experiment, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on="last"
+        )
     from windtunnel.cli.outcome import build_trackers, print_outcome
     from windtunnel.training.run import train as train_run
+    from windtunnel.training.team import join_team
 
-    trackers = build_trackers(quiet=quiet or as_json)
-    result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes)
-    print_outcome(result, as_json=as_json)
+    with join_team() as team:
+        trackers = build_trackers(quiet=quiet or as_json or not team.is_leader)
+        result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes, team=team)
+        if team.is_leader:
+            print_outcome(result, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
 

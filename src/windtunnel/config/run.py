@@ -116,5 +116,8 @@ class RuntimeConfig(FrozenConfig):
     """CPU threads; ``null`` keeps torch's choice."""
     tune_allocator: Flag = True
     """On CPU with glibc, keep freed memory in the process."""
+    batch_norm: Literal["local", "synced"] = "local"
+    """With several processes (``--nproc``), what batch norm's statistics in training are taken over: each process's
+    own share of the batch, or the whole batch (GPUs only). The running statistics saved are the first process's."""
     augment_backend: Literal["auto", "torch", "numba"] = "auto"
     """What augments: ``auto`` is numba on CPU where it is installed and knows the ops, else torch."""

@@ -18,6 +18,7 @@ class RunInfo:
         total_steps: steps of the whole run.
         epochs: epochs of the whole run, fractions included.
         placement: where the training images lie and why, in words.
+        team: the processes that train it and what batch norm is taken over, in words; ``""`` for a single one.
 
     """
 
@@ -31,6 +32,7 @@ class RunInfo:
     total_steps: int
     epochs: float
     placement: str = ""
+    team: str = ""
 
 
 @dataclass(frozen=True)

@@ -101,10 +101,10 @@ def describe_start(info: RunInfo) -> str:
     mnist-mlp: 1,200 parameters, 60,000 images, 5 epochs, 100 steps, float32 on cpu
     """
     resumed = f", from step {info.start_step:,}" if info.start_step else ""
-    placement = f", {info.placement}" if info.placement else ""
+    notes = "".join(f", {note}" for note in (info.team, info.placement) if note)
     return (
         f"{info.name}: {info.parameters:,} parameters, {info.train_images:,} images, {info.epochs:g} epochs, "
-        f"{info.total_steps:,} steps{resumed}, {info.precision} on {info.device}{placement}"
+        f"{info.total_steps:,} steps{resumed}, {info.precision} on {info.device}{notes}"
     )
 
 

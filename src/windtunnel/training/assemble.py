@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.core.device import DTYPES, describe_device, resolve_device
+from windtunnel.core.device import DTYPES, describe_device
 from windtunnel.core.reports import RunInfo
 from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.core.types import DataInitialised
@@ -27,6 +27,7 @@ from windtunnel.optim.schedules import Schedule
 from windtunnel.training.graph import check_can_record
 from windtunnel.training.loaders import ImageLoader, build_loader
 from windtunnel.training.precision import Precision
+from windtunnel.training.team import ALONE, Team
 
 _IMAGES_FOR_INITIALISATION = 5000
 
@@ -36,6 +37,7 @@ class Parts:
     """Everything a run needs, built and on its device."""
 
     experiment: Experiment
+    team: Team
     device: torch.device
     precision: Precision
     data: OpenedData
@@ -71,33 +73,38 @@ class Parts:
             total_steps=self.total_steps,
             epochs=self.experiment.train.epochs,
             placement=str(self.placement),
+            team=self.team.describe(self.experiment.runtime.batch_norm),
         )
 
 
-def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
+def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Team = ALONE) -> Parts:
     """Build everything ``experiment`` describes; nothing is trained yet.
 
     Raises:
         UsageError: the device, the data, the model or a parameter group cannot be had as described.
     """
-    device = resolve_device(experiment.runtime.device)
+    device = team.resolve_device(experiment.runtime.device)
     if experiment.runtime.cuda_graph:
         check_can_record(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data = open_data(experiment.data, cache_dir)
     _check_class_weights(experiment, len(data.spec.class_names))
+    _check_last_batch(experiment, len(data.train), team)
     model = build_model(experiment, data, precision)
     _check_resize(experiment, model, data.spec.channels)
     placement = choose_placement(experiment.data.placement, data.train.num_bytes, device)
-    loader = build_loader(experiment, data, "train", precision, training=True, placement=placement)
-    validation = build_loader(experiment, data, "validation", precision, training=False) if data.validation else None
+    loader = build_loader(experiment, data, "train", precision, training=True, placement=placement, share=team.share)
+    validation = None
+    if data.validation is not None and team.is_leader:
+        validation = build_loader(experiment, data, "validation", precision, training=False)
     averaging = experiment.averaging
     return Parts(
         experiment=experiment,
+        team=team,
         device=device,
         precision=precision,
         data=data,
-        model=model,
+        model=team.sync_batch_norm(model) if experiment.runtime.batch_norm == "synced" else model,
         placement=placement,
         loader=loader,
         validation=validation,
@@ -107,10 +114,17 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None) -> Parts:
         averaging=averaging.build(model=model) if averaging else None,
         ema=MovingAverage(model, experiment.ema) if experiment.ema else None,
         scaler=precision.scaler(),
-        views=experiment.evaluate.tta.build(),
+        views=_build_views(experiment, data),
         steps_per_epoch=len(loader),
         total_steps=math.ceil(experiment.train.epochs * len(loader)),
     )
+
+
+def _build_views(experiment: Experiment, data: OpenedData) -> Views:
+    """Build the views of test-time augmentation; some do not fit every image size."""
+    views: Views = experiment.evaluate.tta.build()
+    views.check(*data.spec.image_size)
+    return views
 
 
 def _check_class_weights(experiment: Experiment, classes: int) -> None:
@@ -124,6 +138,18 @@ def _check_class_weights(experiment: Experiment, classes: int) -> None:
                 )
             ],
         )
+
+
+def _check_last_batch(experiment: Experiment, images: int, team: Team) -> None:
+    rest = images % experiment.data.batch_size
+    if not experiment.data.drop_last and rest % team.size:
+        problem = Problem(
+            "data.drop_last",
+            f"an epoch's last batch of {rest} images cannot be shared out evenly to {team.size} "
+            "processes; set it to true or use another data.batch_size",
+            "false",
+        )
+        raise ConfigError("experiment", [problem])
 
 
 def _check_resize(experiment: Experiment, model: nn.Module, channels: int) -> None:

@@ -4,6 +4,7 @@
 ``last.safetensors`` is the copy of its weights that evaluation and other tools read.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,20 @@ from windtunnel.training.state import TrainState
 from windtunnel.training.weights import judged_weights
 
 STATE_VERSION = 1
+RandomState = dict[str, Tensor]
 _NAMES_SHOWN = 5
 
 
 def save_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
-    """Write ``state.pt``, ``last.safetensors`` and, with an average, ``ema.safetensors``, each whole or not at all."""
+    """Write ``state.pt``, ``last.safetensors`` and, with an average, ``ema.safetensors``, each whole or not at all.
+
+    Every process of a team takes part and the leader writes.
+    """
+    streams = parts.team.gather(_random_state(parts.device))
+    if not parts.team.is_leader:
+        return
     with replacing(folder / "state.pt") as temporary:
-        torch.save(_pack(parts, state), temporary)
+        torch.save(_pack(parts, state, streams), temporary)
     with judged_weights(parts):
         save_weights(folder / "last.safetensors", parts.model)
     if parts.ema is not None:
@@ -55,9 +63,7 @@ def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
     if isinstance(parts.schedule, Plateau):
         parts.schedule.load_state_dict(saved["schedule"])
     state.load_state_dict(saved["state"])
-    torch.set_rng_state(saved["rng"]["cpu"])
-    if parts.device.type == "cuda":
-        torch.cuda.set_rng_state(saved["rng"]["cuda"], parts.device)
+    _set_random_state([saved["rng"], *saved.get("rng_of_others", ())], parts)
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -100,10 +106,24 @@ def load_weights_into(model: nn.Module, weights: dict[str, Tensor], source: str)
     model.load_state_dict(weights)
 
 
-def _pack(parts: Parts, state: TrainState) -> dict[str, Any]:
-    rng = {"cpu": torch.get_rng_state()}
+def _random_state(device: torch.device) -> RandomState:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def _set_random_state(states: Sequence[RandomState], parts: Parts) -> None:
+    """Go on with this process's streams; a process the saved run did not have keeps those it started with."""
+    if parts.team.rank >= len(states):
+        return
+    mine = states[parts.team.rank]
+    torch.set_rng_state(mine["cpu"])
     if parts.device.type == "cuda":
-        rng["cuda"] = torch.cuda.get_rng_state(parts.device)
+        torch.cuda.set_rng_state(mine["cuda"], parts.device)
+
+
+def _pack(parts: Parts, state: TrainState, streams: Sequence[RandomState]) -> dict[str, Any]:
     return {
         "version": STATE_VERSION,
         "model": parts.model.state_dict(),
@@ -113,7 +133,8 @@ def _pack(parts: Parts, state: TrainState) -> dict[str, Any]:
         "ema": parts.ema.state_dict() if parts.ema else None,
         "schedule": parts.schedule.state_dict() if isinstance(parts.schedule, Plateau) else None,
         "state": state.state_dict(),
-        "rng": rng,
+        "rng": streams[0],
+        "rng_of_others": list(streams[1:]),
     }
 
 

@@ -56,6 +56,7 @@ def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, A
         "cuda": torch.version.cuda,
         "allocator": asdict(allocator),
         "placement": str(parts.placement),
+        "processes": parts.team.size,
         "augment_backend": parts.loader.transform.backend,
         "data": {
             "name": parts.data.spec.name,

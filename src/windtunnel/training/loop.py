@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 
-from windtunnel.config.run import TrainConfig
 from windtunnel.core.device import synchronize
 from windtunnel.core.reports import EpochReport, StepDone
 from windtunnel.evaluation.metrics import Metrics, compute_metrics
@@ -44,13 +43,16 @@ def train_epochs(parts: Parts, state: TrainState) -> Iterator[StepDone | EpochRe
 
 def is_over(parts: Parts, state: TrainState) -> bool:
     """Say whether all steps are done or the time is up."""
-    return state.step >= parts.total_steps or is_time_up(parts.experiment.train, state)
+    return state.step >= parts.total_steps or is_time_up(parts, state)
 
 
-def is_time_up(config: TrainConfig, state: TrainState) -> bool:
-    """Say whether ``max_minutes`` of training and validation are over."""
+def is_time_up(parts: Parts, state: TrainState) -> bool:
+    """Say whether ``max_minutes`` of training and validation are over, by the leader's clock."""
+    minutes = parts.experiment.train.max_minutes
+    if minutes is None:
+        return False
     spent = state.seconds.get("train", 0.0) + state.seconds.get("validate", 0.0)
-    return config.max_minutes is not None and spent >= 60 * config.max_minutes
+    return bool(parts.team.agree_number(spent >= 60 * minutes))
 
 
 def validate(parts: Parts) -> Metrics | None:
@@ -87,11 +89,10 @@ def _validate_both(parts: Parts) -> tuple[Metrics | None, Metrics | None]:
 
 def _report(parts: Parts, state: TrainState, epoch: int, seconds: float, images: int) -> EpochReport:
     start = time.perf_counter()
-    metrics, averaged = _validate_both(parts) if _is_due(parts, state) else (None, None)
-    if metrics is not None and isinstance(parts.schedule, Plateau):
-        parts.schedule.observe(metrics.loss)
+    due = _is_due(parts, state)
+    metrics, averaged = _validate_both(parts) if due and parts.team.is_leader else (None, None)
     state.seconds["validate"] = state.seconds.get("validate", 0.0) + time.perf_counter() - start
-    return EpochReport(
+    report = EpochReport(
         epoch=epoch,
         step=state.step,
         train_loss=state.loss_sum.item() / state.images,
@@ -104,6 +105,10 @@ def _report(parts: Parts, state: TrainState, epoch: int, seconds: float, images:
         val_loss_ema=averaged.loss if averaged else None,
         val_accuracy_ema=averaged.accuracy if averaged else None,
     )
+    report = parts.team.agree(report)
+    if report.val_loss is not None and isinstance(parts.schedule, Plateau):
+        parts.schedule.observe(report.val_loss)
+    return report
 
 
 def _is_due(parts: Parts, state: TrainState) -> bool:

@@ -7,14 +7,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.clock import Stopwatch
-from windtunnel.core.device import resolve_device
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.errors import RunError, UsageError
@@ -32,6 +32,7 @@ from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_fo
 from windtunnel.training.loop import is_time_up, train_epochs
 from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
+from windtunnel.training.team import ALONE, Team
 from windtunnel.training.weights import judged_weights
 
 
@@ -78,6 +79,7 @@ def train(
     runs_dir: Path | None = None,
     trackers: Sequence[Tracker] = (),
     overrides: Sequence[str] = (),
+    team: Team = ALONE,
 ) -> RunResult:
     """Train ``experiment`` in a new run folder and evaluate it.
 
@@ -86,12 +88,13 @@ def train(
         runs_dir: parent of the project's folder; None takes ``$WINDTUNNEL_RUNS_DIR`` or ``runs``.
         trackers: listeners besides the run's own files.
         overrides: command-line overrides already applied, for the record.
+        team: the processes that train it together, each calling this; the leader alone writes and tells trackers.
 
     Raises:
         UsageError: the experiment cannot be run here; nothing was written.
         RunError: the run started and could not go on; its folder is kept and can be resumed.
     """
-    return _train_new(experiment, new_run_path(experiment, runs_dir), trackers, overrides)
+    return _train_new(experiment, new_run_path(experiment, runs_dir), trackers, overrides, team)
 
 
 def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] = ()) -> RunResult:
@@ -101,13 +104,15 @@ def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] 
         UsageError: the experiment cannot be run here, or the folder holds another one.
     """
     if not (path / "config.yaml").exists():
-        return _train_new(experiment, path, trackers, ())
+        return _train_new(experiment, path, trackers, (), ALONE)
     if open_run(path).read_experiment() != experiment:
         raise UsageError(f"{path} holds a run with other settings; give this one a folder of its own")
     return resume(path, trackers=trackers)
 
 
-def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = ()) -> RunResult:
+def resume(
+    run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = (), team: Team = ALONE
+) -> RunResult:
     """Go on with a run that was interrupted or killed, from its last checkpoint; a run that ended is left alone.
 
     On CPU, with the same number of threads, the weights end bit-identical to those of an undisturbed run.
@@ -116,47 +121,61 @@ def resume(run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[
         run: run folder, its name, or ``last``.
         runs_dir: where to look a name up.
         trackers: listeners besides the run's own files.
+        team: the processes that go on with it together; they need not be as many as before.
     """
-    folder = open_run(run, runs_dir)
-    with folder.hold():
-        summary = folder.read_summary()
+    with team.leader_first():
+        folder = open_run(run, runs_dir)
+    with _held(folder, team):
+        summary = team.agree(folder.read_summary())
         if summary is not None and summary["status"] in ("finished", "diverged"):
-            for tracker in trackers:
+            for tracker in trackers if team.is_leader else ():
                 tracker.message(f"{folder.path} has already {summary['status']}; nothing to resume")
             return RunResult(folder.path, summary)
         experiment = folder.read_experiment()
         with process_settings(experiment.runtime):
-            parts, state = _assemble_timed(experiment)
-            (folder.path / "summary.json").unlink(missing_ok=True)
+            parts, state = _assemble_timed(experiment, team)
+            if team.is_leader:
+                (folder.path / "summary.json").unlink(missing_ok=True)
             return _drive(parts, state, folder, trackers)
 
 
-def _train_new(experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str]) -> RunResult:
+def _train_new(
+    experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str], team: Team
+) -> RunResult:
     with process_settings(experiment.runtime) as allocator:
-        parts, state = _assemble_timed(experiment)
-        environment = describe_environment(parts, allocator)
-        folder = create_run_folder(experiment, path, environment=environment, overrides=overrides)
-        with folder.hold():
+        parts, state = _assemble_timed(experiment, team)
+        folder = RunFolder(team.agree(path))
+        if team.is_leader:
+            environment = describe_environment(parts, allocator)
+            create_run_folder(experiment, folder.path, environment=environment, overrides=overrides)
+        with _held(folder, team):
             return _drive(parts, state, folder, trackers)
 
 
-def _assemble_timed(experiment: Experiment) -> tuple[Parts, TrainState]:
-    device = resolve_device(experiment.runtime.device)
+def _held(folder: RunFolder, team: Team) -> AbstractContextManager[None]:
+    """Keep others from training this run; the leader does so for its whole team."""
+    return folder.hold() if team.is_leader else nullcontext()
+
+
+def _assemble_timed(experiment: Experiment, team: Team) -> tuple[Parts, TrainState]:
+    device = team.resolve_device(experiment.runtime.device)
     state = TrainState.fresh(device)
-    with Stopwatch(device, state.seconds).measure("prepare"):
-        return assemble(experiment), state
+    with Stopwatch(device, state.seconds).measure("prepare"), team.leader_first():
+        return assemble(experiment, team=team), state
 
 
 def _drive(parts: Parts, state: TrainState, folder: RunFolder, trackers: Sequence[Tracker]) -> RunResult:
     """Train from the last checkpoint, or the start, to the end, and write down how it went."""
-    listeners = (FileTracker(folder.path), *trackers)
-    key = derive_seed(parts.experiment.seed, "train")
+    listeners = (FileTracker(folder.path), *trackers) if parts.team.is_leader else ()
+    key = derive_seed(parts.experiment.seed, "train", *parts.team.stream)
     with _naming_the_folder(folder), seeded(key), listen_for_signals() as interruption:
         _start(parts, state, folder)
         info = parts.info(str(folder.path), state.step)
         for listener in listeners:
             listener.start(info)
         ending = _train(parts, state, folder, listeners, interruption)
+        if not parts.team.is_leader:
+            return RunResult(folder.path, {"status": ending.status, "exit_code": 0})
         summary = summarise(parts, state, folder, status=ending.status, reason=ending.reason)
         summary["exit_code"] = ending.exit_code
         folder.write_summary(summary)
@@ -173,6 +192,7 @@ def _start(parts: Parts, state: TrainState, folder: RunFolder) -> None:
         return
     with Stopwatch(parts.device, state.seconds).measure("prepare"):
         initialise_from_data(parts)
+        parts.team.align(parts.model)
 
 
 def _train(
@@ -206,6 +226,7 @@ def _settle(
     parts: Parts, state: TrainState, folder: RunFolder, event: StepDone | EpochReport, interruption: Interruption
 ) -> _Ending | None:
     """Save what is due and return how the run ends here, or None when it goes on."""
+    asked = parts.team.agree_number(interruption.signal or 0)
     at_epoch_end = isinstance(event, EpochReport)
     due = _is_checkpoint_due(parts, state)
     if (at_epoch_end or due) and not math.isfinite(state.loss_sum):
@@ -216,15 +237,17 @@ def _settle(
         if watch(rule, state, event):
             _save_best(parts, folder)
     ending = _stop_early(parts, state) if at_epoch_end else None
-    if due or ending or interruption.signal is not None:
+    if due or ending or asked:
         save_checkpoint(folder.checkpoints, parts, state)
-    if ending is None and interruption.signal is not None:
-        return _Ending("interrupted", interruption.signal.name, EXIT_CODES[interruption.signal])
+    if ending is None and asked:
+        return _Ending("interrupted", Signals(asked).name, EXIT_CODES[Signals(asked)])
     return ending
 
 
 def _save_best(parts: Parts, folder: RunFolder) -> None:
     """Keep the weights whose metric was watched."""
+    if not parts.team.is_leader:
+        return
     rule = parts.experiment.train.early_stopping
     averaged = parts.ema is not None and rule is not None and rule.metric.endswith("_ema")
     with parts.ema.swapped_in() if parts.ema and averaged else judged_weights(parts):
@@ -240,7 +263,7 @@ def _stop_early(parts: Parts, state: TrainState) -> _Ending | None:
     peak_lr = parts.optimizer.param_groups[-1]["peak_lr"]
     if isinstance(parts.schedule, Plateau) and parts.schedule.is_over(peak_lr):
         return _Ending("finished", "the learning rate fell below schedule.stop_below_lr", 0)
-    if state.step < parts.total_steps and is_time_up(train, state):
+    if state.step < parts.total_steps and is_time_up(parts, state):
         return _Ending("finished", f"train.max_minutes={train.max_minutes:g} are over", 0)
     return None
 
@@ -254,7 +277,7 @@ def _is_checkpoint_due(parts: Parts, state: TrainState) -> bool:
 
 def _diverge(parts: Parts, state: TrainState, folder: RunFolder) -> _Ending:
     """Keep the last finite checkpoint; without one, keep the weights as they are for a look."""
-    if not (folder.checkpoints / "state.pt").exists():
+    if not parts.team.agree_number((folder.checkpoints / "state.pt").exists()):
         save_checkpoint(folder.checkpoints, parts, state)
     return _Ending("diverged", f"the training loss is not finite by step {state.step}", 1)
 

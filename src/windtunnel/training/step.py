@@ -32,7 +32,7 @@ def train_step(parts: Parts, state: TrainState, batch: Batch, update: Update | N
     else:
         update(batch)
     state.step += 1
-    state.images += len(batch.labels)
+    state.images += len(batch.labels) * parts.team.size
     if parts.averaging is not None:
         parts.averaging.update(state.step, parts.total_steps)
     if parts.ema is not None:
@@ -67,7 +67,7 @@ def _resized(batch: Batch, size: int | None) -> Batch:
 
 
 def _add_gradients(parts: Parts, batch: Batch) -> tuple[Float[Tensor, "b k"], Float[Tensor, ""]]:
-    """Add the batch's gradients to the parameters', part by part, and return its logits and loss."""
+    """Add the batch's gradients, of all processes, to the parameters', part by part; return its own logits and loss."""
     count, is_mean = parts.experiment.train.accumulate, parts.experiment.loss.reduction == "mean"
     logits, total = [], torch.zeros((), device=batch.images.device)
     for images, labels in zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True):
@@ -79,6 +79,7 @@ def _add_gradients(parts: Parts, batch: Batch) -> tuple[Float[Tensor, "b k"], Fl
         parts.scaler.scale(loss).backward()
         logits.append(some.detach())
         total = total + loss.detach()
+    parts.team.sum_gradients(parts.model, mean=is_mean)
     return (torch.cat(logits) if count > 1 else logits[0]), total
 
 
@@ -132,5 +133,7 @@ def _clip(parts: Parts) -> None:
 def _add_to_sums(parts: Parts, state: TrainState, batch: Batch, logits: Tensor, loss: Tensor) -> None:
     labels = batch.labels if batch.labels.ndim == 1 else batch.labels.argmax(1)
     scale = 1 if parts.experiment.loss.reduction == "sum" else len(labels)
-    state.loss_sum += loss * scale
-    state.right_sum += (logits.argmax(1) == labels).sum()
+    right = (logits.argmax(1) == labels).sum()
+    sums = parts.team.sum(torch.stack([loss * scale, right]))
+    state.loss_sum += sums[0]
+    state.right_sum += sums[1]
