@@ -82,7 +82,21 @@ def test_eval_measures_each_class(cli, trained):
 def test_eval_finds_the_last_run_and_prints_a_table(cli, trained):
     runs = str(Path(trained["folder"]).parents[1])
     shown = cli("eval", "last", "--runs-dir", runs, "--tta", "flip").out
-    assert "views: flip" in shown and "class 9" in shown
+    assert "views: flip" in shown and "2.0 forward passes an image" in shown
+    assert "most confused" in shown and "mean F1" in shown
+
+
+def test_eval_writes_pictures_and_tables_into_the_run_or_where_it_is_told(cli, trained, tmp_path):
+    cli("eval", trained["folder"], "--json")
+    assert (Path(trained["folder"]) / "evaluation-validation" / "confusion.png").is_file()
+    told = json.loads(cli("eval", trained["folder"], "--split", "test", "--out", "figures", "--json").out)
+    assert told["out"] == "figures"
+    assert json.loads((tmp_path / "figures" / "metrics.json").read_text()) == told
+
+
+def test_eval_names_views_it_does_not_know(cli, trained):
+    shown = cli("eval", trained["folder"], "--tta", "flipp")
+    assert (shown.code, "did you mean 'flip'?" in shown.err) == (2, True)
 
 
 def test_predict_writes_a_row_an_image(cli, trained, tmp_path):

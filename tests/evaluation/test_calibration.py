@@ -99,8 +99,6 @@ def test_halves_are_scaled_by_each_others_temperature() -> None:
 
 def test_scaling_mends_a_network_that_is_too_sure_of_itself() -> None:
     logits, labels = _drawn(6, count=2000)
-    found = measure_calibration(
-        logits, labels, scaled=scale_by_halves(logits, labels), temperature=3.0, fitted_on="the other half"
-    )
-    assert found.scaled_error < 0.05 < 0.2 < found.error
-    assert found.scaled_loss < functional.cross_entropy(logits, labels).item()
+    found = measure_calibration(scale_by_halves(logits, labels), labels, temperature=3.0, fitted_on="the other half")
+    assert found.error < 0.05 < 0.2 < compute_calibration_error(bin_by_confidence(logits, labels))
+    assert found.loss < functional.cross_entropy(logits, labels).item()

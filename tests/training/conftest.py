@@ -22,7 +22,7 @@ def runs_dir(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Experiment:
     """Four epochs of eight steps: 128 digits, a network of a few hundred weights, every stateful part in use."""
     return Experiment.model_validate(

@@ -1,20 +1,35 @@
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch.nn.functional import cross_entropy
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.errors import CheckpointError, DataError, UsageError
+from windtunnel.errors import CheckpointError, ConfigError, DataError, UsageError
+from windtunnel.evaluation.calibration import fit_temperature
+from windtunnel.evaluation.predict import predict_logits
+from windtunnel.evaluation.tta import PlainView
+from windtunnel.training.folder import open_run
 from windtunnel.training.inspect import evaluate
+from windtunnel.training.loaders import build_loader
 from windtunnel.training.predict import predict
 from windtunnel.training.run import train
+from windtunnel.training.trained import load_trained
+
+
+@pytest.fixture(scope="module")
+def trained(tiny: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tiny, runs_dir=tmp_path_factory.mktemp("trained")).folder
 
 
 @pytest.fixture
-def run(tiny: Experiment, runs_dir: Path) -> Path:
-    return train(tiny, runs_dir=runs_dir).folder
+def run(trained: Path, runs_dir: Path) -> Path:
+    """A trained run that the test may spoil."""
+    return Path(shutil.copytree(trained, runs_dir / "tests" / trained.name))
 
 
 def test_evaluation_repeats_the_figures_of_training(run: Path, tiny: Experiment) -> None:
@@ -46,8 +61,90 @@ def test_missing_weights_are_named(run: Path) -> None:
         evaluate(run, weights="best")
 
 
-def test_test_time_augmentation_can_be_chosen(run: Path) -> None:
-    assert evaluate(run, tta="flip").tta == "flip"
+def test_views_can_be_chosen_and_are_set_beside_the_plain_prediction(run: Path) -> None:
+    plain, flipped = evaluate(run), evaluate(run, tta="flip")
+    assert plain.tta_effect is None
+    assert flipped.tta == "flip" and flipped.tta_effect is not None
+    assert flipped.tta_effect.plain_accuracy == plain.metrics.accuracy
+    assert flipped.tta_effect.passes_per_image == 2
+    assert flipped.tta_effect.seconds > 0 < flipped.tta_effect.plain_seconds
+
+
+def test_views_for_none_of_the_images_are_the_plain_prediction(run: Path) -> None:
+    assert evaluate(run, tta="{name: flip, only_least_confident: 0}").metrics == evaluate(run).metrics
+
+
+@pytest.mark.parametrize("tta", ["flipp", "{name: views, views: []}", "{name: flip", "3"])
+def test_views_that_make_no_sense_are_refused(run: Path, tta: str) -> None:
+    with pytest.raises(ConfigError, match="tta"):
+        evaluate(run, tta=tta)
+
+
+TOO_FAR = {"name": "views", "views": [{"name": "shift", "dx": 8}]}
+
+
+def test_views_larger_than_the_images_are_refused_before_anything_is_trained(tiny: Experiment, runs_dir: Path) -> None:
+    experiment = Experiment.model_validate({**tiny.model_dump(), "evaluate": {"tta": TOO_FAR}})
+    with pytest.raises(UsageError, match=r"dx 8 .* width of 8"):
+        train(experiment, runs_dir=runs_dir)
+    assert not runs_dir.exists()
+
+
+def test_temperature_comes_from_validation_and_is_measured_on_the_test_images(run: Path, tiny: Experiment) -> None:
+    parts = load_trained(open_run(run), tiny, "last")
+    logits = {
+        split: predict_logits(
+            parts.model, build_loader(tiny, parts.data, split, parts.precision, training=False), PlainView()
+        )
+        for split in ("validation", "test")
+    }
+    found = evaluate(run, split="test").calibration
+    assert found is not None and parts.data.validation is not None and parts.data.test is not None
+    assert found.temperature == pytest.approx(fit_temperature(logits["validation"], parts.data.validation.labels))
+    expected = cross_entropy(logits["test"] / found.temperature, parts.data.test.labels)
+    assert found.loss == pytest.approx(expected.item(), rel=1e-5)
+    assert found.fitted_on == "validation"
+
+
+def test_validation_is_not_scaled_by_a_temperature_fitted_on_itself(run: Path) -> None:
+    found = evaluate(run).calibration
+    assert found is not None
+    assert found.fitted_on == "the other half of validation"
+
+
+def test_without_validation_there_is_no_temperature(tiny: Experiment, runs_dir: Path) -> None:
+    data = {**tiny.data.model_dump(), "split": {"name": "official", "validation": 0.0}}
+    plain = Experiment.model_validate({**tiny.model_dump(), "data": data})
+    assert evaluate(train(plain, runs_dir=runs_dir).folder, split="test").calibration is None
+
+
+def test_pictures_and_tables_agree_with_the_result(run: Path, tmp_path: Path) -> None:
+    result = evaluate(run, split="test", out=tmp_path / "new" / "folder")
+    out = tmp_path / "new" / "folder"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "confusion.csv",
+        "confusion.png",
+        "errors.png",
+        "metrics.json",
+        "per_class.csv",
+        "reliability.png",
+    ]
+    assert json.loads((out / "metrics.json").read_text())["metrics"]["accuracy"] == result.metrics.accuracy
+    rows = list(csv.DictReader((out / "per_class.csv").read_text().splitlines()))
+    assert [int(row["images"]) for row in rows] == [each.images for each in result.metrics.per_class]
+    lines = (out / "confusion.csv").read_text().splitlines()[1:]
+    matrix = [[int(cell) for cell in row[1:]] for row in csv.reader(lines)]
+    assert matrix == [list(row) for row in result.confusion]
+    assert sum(matrix[index][index] for index in range(10)) == round(result.metrics.accuracy * 359)
+    for path in out.glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.size[0] > 500
+
+
+def test_a_folder_that_cannot_be_made_is_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="choose another folder"):
+        evaluate(run, out=tmp_path / "file")
 
 
 @pytest.fixture

@@ -18,8 +18,12 @@ RunsDir = Annotated[Path | None, typer.Option(help="Folder of run folders; defau
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Tta = Annotated[
-    Literal["none", "flip", "flip_translate"] | None,
-    typer.Option(help="Views averaged for each image (airbench's levels 0, 1 and 2); default the run's own."),
+    str | None,
+    typer.Option(
+        metavar="VIEWS",
+        help="Views averaged for each image: none, flip, flip_translate, five_views, or a mapping such as "
+        "'{name: flip, only_least_confident: 0.2}'; default the run's own.",
+    ),
 ]
 Weights = Annotated[
     Literal["last", "best", "ema"],

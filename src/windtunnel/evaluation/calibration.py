@@ -16,25 +16,6 @@ _SMALLEST_TEMPERATURE, _LARGEST_TEMPERATURE = 0.01, 100.0
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What a temperature does to the probabilities that were measured.
-
-    Args:
-        temperature: the fitted temperature.
-        fitted_on: the images it was fitted on, never the ones measured.
-        error: expected calibration error of the network as it is.
-        scaled_error: the same after its logits were divided by the temperature.
-        scaled_loss: cross entropy after that, nats.
-    """
-
-    temperature: float
-    fitted_on: str
-    error: float
-    scaled_error: float
-    scaled_loss: float
-
-
-@dataclass(frozen=True)
 class Bin:
     """Predictions whose confidence lies in one of equally wide intervals.
 
@@ -51,6 +32,25 @@ class Bin:
     images: int
     confidence: float | None
     accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a temperature does to the probabilities that were measured.
+
+    Args:
+        temperature: the fitted temperature.
+        fitted_on: the images it was fitted on, never the ones it is measured on.
+        error: expected calibration error after the logits were divided by it.
+        loss: cross entropy after that, nats.
+        bins: predictions by confidence after that.
+    """
+
+    temperature: float
+    fitted_on: str
+    error: float
+    loss: float
+    bins: tuple[Bin, ...]
 
 
 def bin_by_confidence(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> tuple[Bin, ...]:
@@ -113,17 +113,12 @@ def fit_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -
 
 
 def measure_calibration(
-    logits: Float[Tensor, "n k"],
-    labels: Int64[Tensor, " n"],
-    *,
-    scaled: Float[Tensor, "n k"],
-    temperature: float,
-    fitted_on: str,
+    scaled: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], *, temperature: float, fitted_on: str
 ) -> Calibration:
-    """Compare ``logits`` with ``scaled`` ones, the same divided by a temperature."""
-    before, after = (compute_calibration_error(bin_by_confidence(each, labels)) for each in (logits, scaled))
+    """Return how well ``scaled`` logits, already divided by ``temperature``, are calibrated."""
+    bins = bin_by_confidence(scaled, labels)
     loss = functional.cross_entropy(scaled.double(), labels).item()
-    return Calibration(temperature, fitted_on, error=before, scaled_error=after, scaled_loss=loss)
+    return Calibration(temperature, fitted_on, error=compute_calibration_error(bins), loss=loss, bins=bins)
 
 
 def scale_by_halves(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> Float[Tensor, "n k"]:

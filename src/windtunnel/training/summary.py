@@ -84,4 +84,5 @@ def _test_with(parts: Parts, views: Views) -> dict[str, Any]:
     assert parts.data.test is not None
     metrics = compute_metrics(logits.cpu(), parts.data.test.labels, parts.data.spec.class_names)
     kept = {"loss": metrics.loss, "accuracy": metrics.accuracy, "top5_accuracy": metrics.top5_accuracy}
+    kept["calibration_error"] = metrics.calibration_error
     return {f"test_{name}": value for name, value in kept.items() if value is not None}

@@ -4,6 +4,7 @@ from typing import Literal
 
 from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
+from windtunnel.config.files import parse_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.errors import CheckpointError
 from windtunnel.training.assemble import Parts, assemble
@@ -28,8 +29,13 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
 
 
 def with_tta(experiment: Experiment, tta: str | None) -> Experiment:
-    """Return ``experiment`` evaluated with the test-time augmentation named ``tta``; None keeps its own."""
+    """Return ``experiment`` evaluated with the test-time augmentation ``tta``; None keeps its own.
+
+    Args:
+        experiment: the run's experiment.
+        tta: a name such as ``flip``, or a YAML mapping such as ``{name: flip, only_least_confident: 0.2}``.
+    """
     if tta is None:
         return experiment
-    tree = experiment.evaluate.model_dump(mode="json") | {"tta": tta}
+    tree = experiment.evaluate.model_dump(mode="json") | {"tta": parse_yaml(tta, "tta")}
     return experiment.model_copy(update={"evaluate": validate_tree(EvaluateConfig, tree, "evaluate")})
