@@ -37,6 +37,7 @@ VERBS = (
     Verb("resume", "Continue a run that was interrupted or killed."),
     Verb("eval", "Measure a trained run on its validation or test images."),
     Verb("predict", "Write the classes of new images as CSV."),
+    Verb("export", "Write a trained network as ONNX, torch.export or plain weights."),
     Verb("recipes", "List the recipes."),
     Verb("show", "Print an experiment's complete settings as YAML."),
     Verb("schema", "Print the JSON schema of an experiment."),
