@@ -38,7 +38,7 @@ class Attempt:
     current_bytes: int = 0
     killed_for: str = ""
     _asked_at: float | None = None
-    _metrics_seen: tuple[int, int] = (0, 0)
+    _reader: "EpochReader | None" = None
     _rates: list[float] = field(default_factory=list)
 
     @property
@@ -102,20 +102,9 @@ class Attempt:
 
     def new_epochs(self) -> list[tuple[int, dict[str, float]]]:
         """Return the epochs reported since those the source was told, with their metrics."""
-        path = self.job.folder / "metrics.csv"
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            return []
-        if (stat.st_mtime_ns, stat.st_size) == self._metrics_seen:
-            return []
-        self._metrics_seen = (stat.st_mtime_ns, stat.st_size)
-        rows = [(int(row["epoch"]), row) for row in read_rows(path)]
-        return [
-            (epoch, {name: float(row[name]) for name in _METRICS if row.get(name)})
-            for epoch, row in rows
-            if epoch > self.run.last_epoch
-        ]
+        if self._reader is None:
+            self._reader = EpochReader(self.job.folder)
+        return self._reader.read_after(self.run.last_epoch)
 
     def ask_to_stop(self, grace_s: float) -> None:
         """Ask the worker to save and stop; kill it once it has had ``grace_s`` seconds. Safe to call again."""
@@ -155,3 +144,27 @@ class Attempt:
     def _signal(self, number: signal.Signals) -> None:
         if not self.has_ended():
             signal_group(self.pid, number)
+
+
+class EpochReader:
+    """Reads the metrics of a run that is being trained, each time they have changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "metrics.csv"
+        self._seen = (0, 0)
+
+    def read_after(self, epoch: int) -> list[tuple[int, dict[str, float]]]:
+        """Return the epochs after ``epoch`` with their metrics; nothing when the file is as it was."""
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return []
+        if (stat.st_mtime_ns, stat.st_size) == self._seen:
+            return []
+        self._seen = (stat.st_mtime_ns, stat.st_size)
+        rows = [(int(row["epoch"]), row) for row in read_rows(self._path)]
+        return [
+            (number, {name: float(row[name]) for name in _METRICS if row.get(name)})
+            for number, row in rows
+            if number > epoch
+        ]

@@ -167,6 +167,7 @@ class Dispatcher:
         for attempt in list(self._attempts.values()):
             self._watch(attempt)
         self._enforce_memory()
+        self._drop_lost_claims()
         self._take()
         self._hear_wishes()
         self._price()
@@ -235,7 +236,7 @@ class Dispatcher:
     def _end(self, run: RunState, verdict: Verdict, peak: int | None = None) -> None:
         job = self._jobs[run.id]
         summary = RunFolder(job.folder).read_summary() or {}
-        self._note("ended", job=run.id, **asdict(verdict), peak_bytes=peak, summary=summary)
+        self._note("ended", job=run.id, **asdict(verdict), peak_bytes=peak, summary=summary, attempts=run.attempts)
         if run.outcome is not None:
             self._source.finish(run.outcome)
             self._pricing.record(job, run.outcome)
@@ -312,6 +313,13 @@ class Dispatcher:
             self._end(run, Verdict("cancelled", "cancelled by the user"))
         else:
             self._note("stopping", job=run.id, why="cancelled")
+
+    def _drop_lost_claims(self) -> None:
+        """Leave alone what another machine has taken over; its worker here stops by itself."""
+        for run in self._state.runs.values():
+            claim = self._jobs[run.id].claim
+            if claim and run.outcome is None and not run.stopping and not Path(claim).exists():
+                self._cancel(run)
 
     def _waiting(self) -> list[RunState]:
         return [run for run in self._state.runs.values() if run.is_waiting]

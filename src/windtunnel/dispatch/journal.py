@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from windtunnel.core.files import strip_nonfinite
 from windtunnel.errors import UsageError
 
 FORMAT = "windtunnel dispatch"
 VERSION = 1
+_TRIES, _BETWEEN_TRIES_S = 5, 0.05
 
 Event = dict[str, Any]
 
@@ -76,15 +77,13 @@ def hold_folder(folder: Path) -> Iterator[None]:
         UsageError: another dispatcher holds it; says which process.
     """
     with (folder / "lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_to_lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise UsageError(
                 f"another dispatcher (process {holder}) works on {folder.parent}; look at it with "
                 f"`windtunnel queue {folder.parent}`, or stop it first"
-            ) from None
+            )
         file.truncate(0)
         file.write(f"{os.getpid()} on {socket.gethostname()}\n")
         file.flush()
@@ -100,6 +99,18 @@ def is_held(folder: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    return False
+
+
+def _try_to_lock(file: IO[str]) -> bool:
+    """Return whether the lock was had; tried again for a moment, since who only looks holds it too (`is_held`)."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_BETWEEN_TRIES_S)
+        else:
+            return True
     return False
 
 

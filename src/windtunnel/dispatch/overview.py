@@ -33,7 +33,7 @@ def take_snapshot(
         devices=tuple(_view_device(load, attempts) for load in loads),
         running=tuple(_view_run(attempt) for attempt in attempts),
         waiting=tuple(_view_waiting(run, prices) for run in waiting),
-        ended=Counter(run.outcome.status for run in state.runs.values() if run.outcome is not None),
+        ended=dict(Counter(run.outcome.status for run in state.runs.values() if run.outcome is not None)),
         paused=state.paused,
         remaining=estimate_remaining(waiting, attempts, prices, slots=_slots(loads)),
     )

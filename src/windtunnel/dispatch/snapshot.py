@@ -1,6 +1,5 @@
 """The state of a sweep at one moment, for people: what the live view and ``windtunnel queue`` show."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -80,7 +79,7 @@ class Snapshot:
     devices: tuple[DeviceView, ...]
     running: tuple[RunView, ...]
     waiting: tuple[WaitingView, ...]
-    ended: Counter[str]
+    ended: dict[str, int]
     paused: bool
     remaining: tuple[float, float] | None
 

@@ -126,7 +126,7 @@ class SweepState:
             status=event["status"],
             reason=event["reason"],
             summary=event["summary"],
-            attempts=run.attempts,
+            attempts=event["attempts"],
             peak_bytes=run.peak_bytes,
         )
 

@@ -4,6 +4,7 @@ A process a run, since a CUDA fault, an allocator gone wrong or a kill then touc
 memory back. The worker trains the ordered experiment in its folder, or goes on there, and says in files how it goes.
 """
 
+import fcntl
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Orde
 from windtunnel.errors import UsageError
 
 BEAT_S = 0.5
+_PREDECESSOR_S = 60.0
 _RECENT_S = 10.0
 _CPU_ALLOCATION_FAILED = "DefaultCPUAllocator"
 
@@ -130,6 +132,7 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
         path = Path(order.experiment)
         experiment = validate_tree(Experiment, read_yaml(path), str(path))
         _cap_memory(order)
+        _wait_for_predecessor(Path(order.folder))
         result = train_in(Path(order.folder), experiment, trackers=[pulse])
     except UsageError as error:
         traceback.print_exc()
@@ -154,6 +157,21 @@ def _cap_memory(order: Order) -> None:
 
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(order.cap_bytes / total, 1.0))
+
+
+def _wait_for_predecessor(folder: Path) -> None:
+    """Give an earlier worker of the run, one that has lost its claim, time to save and go."""
+    if not (folder / "config.yaml").exists():
+        return
+    until = time.monotonic() + _PREDECESSOR_S
+    with (folder / ".lock").open("a") as file:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(BEAT_S)
+            else:
+                return
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""``windtunnel worker``: pull runs of a sweep from a shared folder, for clusters whose jobs start on their own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    join: Annotated[Path, typer.Option(metavar="SWEEP_DIR", help="The sweep's folder, on a shared file system.")],
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Memory runs may hold on each device, e.g. 8GB; default 90%.")
+    ] = None,
+    cores: Annotated[int | None, typer.Option(help="CPU cores to use; default all this process may.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads of each run; the same on every machine.")] = 1,
+    policy: Annotated[str, typer.Option(help="Packing policy: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
+) -> None:
+    """Pull runs of a sweep and pack them on this machine's devices.
+
+    The sweep itself is started once, with `--engine join`; then any number of these, on any machines that see its
+    folder, share its runs. No run is trained twice; those of a machine that dies go on elsewhere from their checkpoints
+    after a minute. Ends when the sweep has.
+
+    Examples:
+      windtunnel worker --join runs/sweeps/lr
+      srun windtunnel worker --join /shared/sweeps/lr --memory 70GB
+    """
+    from rich.console import Console
+
+    from windtunnel.dispatch.devices import find_devices, parse_bytes
+    from windtunnel.dispatch.dispatcher import Settings
+    from windtunnel.dispatch.estimate.estimator import Estimator
+    from windtunnel.dispatch.joined import join_pool
+    from windtunnel.dispatch.live import show_live
+
+    devices = find_devices(memory=parse_bytes(memory) if memory else None, cores=cores, threads=threads)
+    estimator = Estimator(devices[0].kind, threads=threads)
+    with show_live(Console(stderr=True)) as view:
+        outcomes = join_pool(
+            join,
+            devices,
+            estimate=estimator.estimate,
+            record=estimator.record_outcome,
+            view=view,
+            settings=Settings(policy=policy),
+        )
+    print(f"{len(outcomes)} runs ended here")

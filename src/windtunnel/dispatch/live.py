@@ -1,0 +1,152 @@
+"""What people see of a dispatcher: tables that move on a terminal, plain lines anywhere else."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from windtunnel.dispatch.devices import format_bytes
+from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, View, WaitingView
+
+_REDRAW_S = 1.0
+_LINE_S = 30.0
+_WAITING_SHOWN = 8
+_BAR_WIDTH = 20
+
+
+@contextmanager
+def show_live(console: Console) -> Iterator[View]:
+    """Yield the view that fits ``console``: tables on a terminal, plain lines otherwise or under NO_COLOR."""
+    if not console.is_terminal or console.no_color:
+        yield LineView(console)
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield TableView(live)
+
+
+class TableView:
+    """Redraws the tables once a second; what happens scrolls by above them."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._drawn_at = 0.0
+
+    def note(self, text: str) -> None:
+        """Print ``text`` above the tables."""
+        self._live.console.print(text, markup=False, highlight=False)
+
+    def update(self, look: Callable[[], Snapshot]) -> None:
+        """Draw the tables anew when a second is over."""
+        now = time.monotonic()
+        if now - self._drawn_at >= _REDRAW_S:
+            self._drawn_at = now
+            self._live.update(draw(look()), refresh=True)
+
+
+class LineView:
+    """Prints what happens, and now and then a line on how everything stands."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Print ``text``."""
+        self._print(text)
+
+    def update(self, look: Callable[[], Snapshot]) -> None:
+        """Print a line when half a minute is over."""
+        now = time.monotonic()
+        if now - self._printed_at >= _LINE_S:
+            self._printed_at = now
+            self._print(describe_total(look()))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def draw(snapshot: Snapshot) -> Group:
+    """Return the tables of a snapshot."""
+    devices = Table("device", "runs", "held", "set aside", "free", "of", box=None, pad_edge=False)
+    for device in snapshot.devices:
+        devices.add_row(*_device_cells(device))
+    runs = Table("run", "on", "steps", "", "memory", "left", box=None, pad_edge=False)
+    for run in snapshot.running:
+        name, where, steps, *rest = _run_cells(run)
+        bar = ProgressBar(total=run.total_steps or 1, completed=run.step, width=_BAR_WIDTH)
+        runs.add_row(name, where, steps, bar, *rest)
+    parts: list[Table | Text] = [devices]
+    if snapshot.running:
+        parts += [Text(), runs]
+    if snapshot.waiting:
+        parts += [Text(), _draw_queue(snapshot.waiting)]
+    return Group(*parts, Text(), Text(describe_total(snapshot)))
+
+
+def describe(snapshot: Snapshot) -> list[str]:
+    """Return a snapshot as plain lines: devices, runs, the queue, and the sum."""
+    device_rows = [("device", "runs", "held", "set aside", "free", "of"), *map(_device_cells, snapshot.devices)]
+    run_rows = [("run", "on", "steps", "memory", "left"), *map(_run_cells, snapshot.running)]
+    queue_rows = [("waiting", "priority", "needs", ""), *map(_waiting_cells, snapshot.waiting)]
+    tables = [rows for rows in (device_rows, run_rows, queue_rows) if len(rows) > 1]
+    lines = [line for rows in tables for line in (*_align(rows), "")]
+    return [*lines, describe_total(snapshot)]
+
+
+def describe_total(snapshot: Snapshot) -> str:
+    """Return in one line how many runs are where, and when all will be done.
+
+    >>> describe_total(Snapshot((), (), (), {"finished": 3, "failed": 1}, False, (120.0, 240.0)))
+    '3 finished, 1 failed, 0 running, 0 waiting; 2 to 4 min left'
+    """
+    ended = [f"{count} {status}" for status, count in snapshot.ended.items()]
+    counts = ", ".join([*ended, f"{len(snapshot.running)} running", f"{len(snapshot.waiting)} waiting"])
+    paused = "; the queue is paused" if snapshot.paused else ""
+    left = f"; {format_range(snapshot.remaining)} left" if snapshot.remaining else ""
+    return counts + left + paused
+
+
+def format_range(seconds: tuple[float, float]) -> str:
+    """Return a range of durations for people.
+
+    >>> format_range((5.0, 8.4)), format_range((100.0, 101.0)), format_range((3000.0, 9000.0))
+    ('5 to 8 s', '2 min', '0.8 to 2.5 h')
+    """
+    low, high = seconds
+    unit, scale, digits = ("s", 1, 0) if high < 90 else ("min", 60, 0) if high < 5400 else ("h", 3600, 1)
+    ends = [f"{end / scale:.{digits}f}" for end in (low, high)]
+    return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
+
+
+def _draw_queue(waiting: tuple[WaitingView, ...]) -> Table:
+    queue = Table("waiting", "priority", "needs", "", box=None, pad_edge=False)
+    for run in waiting[:_WAITING_SHOWN]:
+        queue.add_row(*_waiting_cells(run))
+    if len(waiting) > _WAITING_SHOWN:
+        queue.add_row(f"and {len(waiting) - _WAITING_SHOWN} more", "", "", "")
+    return queue
+
+
+def _device_cells(device: DeviceView) -> tuple[str, ...]:
+    sizes = (device.used_bytes, device.predicted_bytes, device.free_bytes, device.total_bytes)
+    return (device.name, str(device.runs), *map(format_bytes, sizes))
+
+
+def _run_cells(run: RunView) -> tuple[str, ...]:
+    steps = f"{run.step:,}/{run.total_steps:,}" if run.total_steps else "starting"
+    left = f"{run.stopping}, stopping" if run.stopping else format_range(run.remaining) if run.remaining else ""
+    return (run.id, run.device, steps, f"{format_bytes(run.held_bytes)} of {format_bytes(run.reserved_bytes)}", left)
+
+
+def _waiting_cells(run: WaitingView) -> tuple[str, ...]:
+    return (run.id, str(run.priority), "" if run.bytes is None else format_bytes(run.bytes), run.note)
+
+
+def _align(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,170 @@
+"""Machines that pull runs from one folder: each run is taken by one of them, and by another when that one dies."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatch.fakes import SETTINGS, cpu, fake_command, price
+from windtunnel.dispatch.control import Wish, send_wish
+from windtunnel.dispatch.fixed import FixedJobs
+from windtunnel.dispatch.head import PoolHead
+from windtunnel.dispatch.joined import join_pool
+from windtunnel.dispatch.pool import Pool, Watch
+from windtunnel.dispatch.types import Outcome
+from windtunnel.errors import UsageError
+
+JOIN = "import sys; from pathlib import Path; from dispatch.test_pool import join; join(Path(sys.argv[1]))"
+EXPIRY_S = 0.8
+
+
+def join(folder):
+    """Join as a machine with two cores that has Kit's fakes for workers."""
+    return join_pool(folder, [cpu(cores=2)], estimate=price, settings=SETTINGS, command=fake_command, expiry_s=EXPIRY_S)
+
+
+def start_machine(kit):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    return subprocess.Popen([sys.executable, "-c", JOIN, str(kit.folder)], env=environment)
+
+
+class Head(threading.Thread):
+    """A head in a thread."""
+
+    def __init__(self, kit, *ids, source=None):
+        super().__init__(daemon=True)
+        self.source = source or FixedJobs(kit.jobs(*ids))
+        self.head = PoolHead(kit.folder, self.source, settings=SETTINGS, expiry_s=EXPIRY_S)
+        self.pool = Pool(kit.folder / "dispatch/pool")
+        self.start()
+        while not (kit.folder / "dispatch/pool/open").exists():
+            time.sleep(0.01)
+
+    def run(self):
+        self.outcomes = {outcome.job: outcome for outcome in self.head.run()}
+
+
+@pytest.fixture
+def pool(tmp_path):
+    pool = Pool(tmp_path / "pool")
+    pool.create()
+    return pool
+
+
+def test_a_run_is_claimed_by_one_of_many(pool, kit):
+    for index, job in enumerate(kit.jobs(*(f"ok-{number}" for number in range(40)))):
+        pool.publish(job, index)
+    claimed = {name: [] for name in "abcd"}
+
+    def pull(name):
+        while (job := pool.claim(name)) is not None:
+            claimed[name].append(job.id)
+
+    threads = [threading.Thread(target=pull, args=(name,)) for name in claimed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(id for ids in claimed.values() for id in ids) == sorted(f"ok-{number}" for number in range(40))
+
+
+def test_offers_are_pulled_in_their_order_and_come_back_whole(pool, kit):
+    first, second = kit.jobs("ok-1", "ok-2")
+    pool.publish(first, 7)
+    pool.publish(second, 3)
+    pulled = pool.claim("me")
+    assert (pulled.id, pulled.experiment, pulled.folder) == ("ok-2", second.experiment, second.folder)
+    pool.release("ok-2", "me")
+    assert pool.claim("you").id == "ok-2"
+
+
+def test_only_the_holder_says_how_a_run_ended(pool, kit):
+    pool.publish(kit.jobs("ok-1")[0], 0)
+    claim = Path(pool.claim("late").claim)
+    pool.release("ok-1", "late")
+    pool.finish(Outcome("ok-1", "failed", ""), claim)
+    assert pool.ended() == []
+
+
+def test_a_beat_that_stands_still_frees_the_run_and_one_that_goes_on_does_not(pool, kit):
+    for index, job in enumerate(kit.jobs("ok-1", "ok-2")):
+        pool.publish(job, index)
+    pool.claim("dead"), pool.claim("alive")
+    watch = Watch(pool, expiry_s=0.2)
+    freed = []
+    for count in range(10):
+        pool.beat("alive", count)
+        freed += watch.free_expired()
+        time.sleep(0.05)
+    assert freed == ["ok-1"]
+
+
+def test_a_paused_pool_gives_nothing_out(pool, kit):
+    pool.publish(kit.jobs("ok-1")[0], 0)
+    pool.pause(True)
+    assert pool.claim("me") is None
+    pool.pause(False)
+    assert pool.claim("me") is not None
+
+
+def test_two_machines_share_the_runs_and_no_run_is_trained_twice(kit):
+    ids = [f"ok-{number}" for number in range(8)]
+    head = Head(kit, *ids, "diverges-1", "killed-1")
+    head.pool.pause(True)
+    machines = [start_machine(kit) for _ in range(2)]
+    while len(list((head.pool.path / "beats").iterdir())) < 2:
+        time.sleep(0.01)
+    head.pool.pause(False)
+    assert [machine.wait(timeout=60) for machine in machines] == [0, 0]
+    head.join(timeout=10)
+    statuses = {id: outcome.status for id, outcome in head.outcomes.items()}
+    assert statuses == {**dict.fromkeys(ids, "finished"), "diverges-1": "diverged", "killed-1": "finished"}
+    assert all(kit.epochs(id) == [1, 1, 1] for id in ids)
+    pulled = {path.parts[-5] for path in kit.folder.glob("dispatch/pool/workers/*/dispatch/jobs/*/order-1.json")}
+    assert len(pulled) == 2
+    assert head.source.outcomes == head.outcomes
+
+
+def test_runs_of_a_machine_that_dies_go_on_elsewhere(kit):
+    head = Head(kit, "slowish-1", "slowish-2")
+    dying = start_machine(kit)
+    while not all((kit.folder / f"runs/slowish-{number}/epochs.txt").exists() for number in (1, 2)):
+        time.sleep(0.02)
+    dying.kill()
+    dying.wait()
+    other = start_machine(kit)
+    assert other.wait(timeout=60) == 0
+    head.join(timeout=10)
+    assert {id: outcome.status for id, outcome in head.outcomes.items()} == {
+        "slowish-1": "finished",
+        "slowish-2": "finished",
+    }
+
+
+def test_a_head_that_comes_back_goes_on(kit):
+    jobs = kit.jobs("ok-1", "ok-2")
+    before = PoolHead(kit.folder, FixedJobs(jobs), settings=SETTINGS)
+    with before._open():
+        before._tick()
+    head = Head(kit, source=FixedJobs(jobs))
+    join(kit.folder)
+    head.join(timeout=10)
+    assert sorted(head.outcomes) == ["ok-1", "ok-2"]
+
+
+def test_a_cancelled_offer_is_withdrawn(kit):
+    (kit.folder / "dispatch").mkdir()
+    send_wish(kit.folder / "dispatch/control.jsonl", Wish("cancel", "ok-1"))
+    head = Head(kit, "ok-1", "ok-2")
+    join(kit.folder)
+    head.join(timeout=10)
+    assert {id: outcome.status for id, outcome in head.outcomes.items()} == {"ok-1": "cancelled", "ok-2": "finished"}
+
+
+def test_joining_what_offers_nothing_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="offers no runs"):
+        join(tmp_path)
