@@ -14,8 +14,8 @@ def test_confusion_matrix_equals_scikit_learn() -> None:
 def test_pairs_count_both_directions_and_the_worst_comes_first() -> None:
     confusion = torch.tensor([[9, 3, 0], [4, 8, 1], [0, 5, 7]])
     names = ("cat", "dog", "horse")
-    first = ConfusedPair("cat", "dog", first_as_second=3, second_as_first=4)
-    second = ConfusedPair("dog", "horse", first_as_second=1, second_as_first=5)
+    first = ConfusedPair("dog", "cat", first_as_second=4, second_as_first=3)
+    second = ConfusedPair("horse", "dog", first_as_second=5, second_as_first=1)
     assert find_confused_pairs(confusion, names, count=9) == (first, second)
     assert find_confused_pairs(confusion, names, count=1) == (first,)
 

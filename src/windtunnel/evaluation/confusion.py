@@ -41,7 +41,7 @@ class ConfusedPair:
     """Two classes that are taken for each other.
 
     Args:
-        first: one class.
+        first: the class that is mistaken more often.
         second: the other.
         first_as_second: images of the first that were taken for the second.
         second_as_first: the other way round.
@@ -98,8 +98,9 @@ def find_confused_pairs(
     rows = confusion.tolist()
     pairs = [
         ConfusedPair(class_names[i], class_names[j], first_as_second=rows[i][j], second_as_first=rows[j][i])
-        for i, j in combinations(range(len(rows)), 2)
-        if rows[i][j] + rows[j][i] > 0
+        for one, other in combinations(range(len(rows)), 2)
+        for i, j in [(one, other) if rows[one][other] >= rows[other][one] else (other, one)]
+        if rows[i][j] > 0
     ]
     return tuple(sorted(pairs, key=lambda pair: -(pair.first_as_second + pair.second_as_first))[:count])
 
