@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from windtunnel.cli.options import AsJson, RunReference, RunsDir, Tta, Weights
+from windtunnel.cli.shift import ShiftRequest, show_shift
 from windtunnel.cli.tables import format_table
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ def eval(
         Path | None,
         typer.Option(help="Folder for pictures and tables; default `evaluation-<split>` in the run's folder."),
     ] = None,
+    shift: Annotated[
+        bool, typer.Option("--shift", help="On corrupted copies of the validation images instead; see docs/shift.md.")
+    ] = False,
+    target: Annotated[
+        Path | None,
+        typer.Option(metavar="SET", help="With --shift: estimate the accuracy on these images without labels."),
+    ] = None,
+    shift_images: Annotated[
+        int | None, typer.Option(min=1, help="With --shift: take only so many validation images.")
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +50,12 @@ def eval(
       windtunnel eval last
       windtunnel eval last --split test --tta five_views
       windtunnel eval last --tta '{name: flip_translate, only_least_confident: 0.2}' --out figures
+      windtunnel eval last --shift --target competition/test.npz
     """
+    if shift or target is not None or shift_images is not None:
+        request = ShiftRequest(shift, split, target, shift_images)
+        show_shift(run, request, tta=tta, weights=weights, out=out, runs_dir=runs_dir, as_json=as_json)
+        return
     from windtunnel.core.files import strip_nonfinite
     from windtunnel.training.evaluation_files import describe_result
     from windtunnel.training.folder import open_run

@@ -1,29 +1,65 @@
 """What ``windtunnel eval --shift`` prints."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from windtunnel.cli.tables import format_table
+from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
     from windtunnel.training.shift import ShiftResult
 
 
+@dataclass(frozen=True)
+class ShiftRequest:
+    """The options of ``windtunnel eval`` that belong to ``--shift``.
+
+    Args:
+        shift: whether ``--shift`` was given.
+        split: part of the data the user named.
+        target: images without labels.
+        max_images: validation images to take.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+
+    shift: bool
+    split: str
+    target: Path | None
+    max_images: int | None
+
+    def __post_init__(self) -> None:
+        if not self.shift:
+            raise UsageError("--target and --shift-images belong to --shift; add it")
+        if self.split != "validation":
+            raise UsageError(f"--split {self.split}: corruptions are measured on validation images; leave it out")
+
+
 def show_shift(
     run: str,
+    request: ShiftRequest,
     *,
-    target: Path | None,
-    max_images: int | None,
     tta: str | None,
     weights: Literal["last", "best", "ema"],
+    out: Path | None,
     runs_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Measure the run on corrupted copies of its validation images and print accuracies and estimates."""
     from windtunnel.training.shift import evaluate_shift
 
-    result = evaluate_shift(run, target=target, max_images=max_images, tta=tta, weights=weights, runs_dir=runs_dir)
+    result = evaluate_shift(
+        run,
+        target=request.target,
+        max_images=request.max_images,
+        tta=tta,
+        weights=weights,
+        out=out,
+        runs_dir=runs_dir,
+    )
     if as_json:
         print(json.dumps({"folder": str(result.folder), **result.to_json()}, indent=2))
         return
@@ -39,7 +75,7 @@ def show_shift(
             f"expected accuracy on {estimate.path} ({estimate.images:,} images): {estimate.accuracy:.1%} "
             f"+- {estimate.error:.1%} ({_words(result.choice.estimator)}; its mean error on held-out corruptions)"
         )
-    print(f"picture: {result.folder / 'shift' / 'shift.png'}")
+    print(f"figures and picture: {result.out}")
 
 
 def _accuracy_rows(result: "ShiftResult") -> list[dict[str, Any]]:

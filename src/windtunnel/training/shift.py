@@ -27,7 +27,7 @@ from windtunnel.evaluation.shift.estimate import (
 from windtunnel.report.shift import save_shift
 from windtunnel.training.assemble import Parts
 from windtunnel.training.environment import process_settings
-from windtunnel.training.predict import Member, open_members, predict_images, read_unlabelled
+from windtunnel.training.predict import open_members, predict_images, read_unlabelled
 from windtunnel.training.trained import Weights, load_trained
 
 
@@ -56,6 +56,7 @@ class ShiftResult:
 
     Args:
         folder: the run folder.
+        out: where figures and picture are.
         tta: name of the test-time augmentation.
         weights: which of the run's weights were used.
         seed: seed of the corruptions.
@@ -67,6 +68,7 @@ class ShiftResult:
     """
 
     folder: Path
+    out: Path
     tta: str
     weights: Weights
     seed: int
@@ -122,9 +124,10 @@ def evaluate_shift(
     seed: int = 0,
     tta: str | None = None,
     weights: Weights = "last",
+    out: Path | None = None,
     runs_dir: Path | None = None,
 ) -> ShiftResult:
-    """Measure ``run`` on corrupted copies of its validation images and write ``shift/`` into its folder.
+    """Measure ``run`` on corrupted copies of its validation images and write ``shift.json`` and ``shift.png``.
 
     Args:
         run: run folder, its name, or ``last``.
@@ -133,6 +136,7 @@ def evaluate_shift(
         seed: seed of the corruptions.
         tta: name of a test-time augmentation; None takes the run's own.
         weights: which of the weights the run kept.
+        out: folder of figures and picture; None takes ``shift`` in the run's folder.
         runs_dir: where to look a name up.
 
     Raises:
@@ -150,10 +154,19 @@ def evaluate_shift(
         if target is not None and unlabelled is not None:
             logits = predict_images(parts, unlabelled.images)
             found = _estimate_target(str(target), logits, reference, choice)
-    count = len(_part(parts, "validation", max_images))
-    views = member.experiment.evaluate.tta.name
-    result = ShiftResult(member.folder.path, views, weights, seed, count, reference, tuple(measured), choice, found)
-    _save(result, member)
+    result = ShiftResult(
+        folder=member.folder.path,
+        out=out or member.folder.path / "shift",
+        tta=member.experiment.evaluate.tta.name,
+        weights=weights,
+        seed=seed,
+        images=len(_part(parts, "validation", max_images)),
+        reference=reference,
+        measured=tuple(measured),
+        choice=choice,
+        target=found,
+    )
+    _save(result)
     return result
 
 
@@ -198,8 +211,7 @@ def _estimate_target(path: str, logits: Float[Tensor, "n k"], reference: Referen
     return TargetEstimate(path, len(logits), found[choice.estimator], choice.error, found)
 
 
-def _save(result: ShiftResult, member: Member) -> None:
-    folder = member.folder.path / "shift"
-    folder.mkdir(exist_ok=True)
-    write_json(folder / "shift.json", result.to_json())
-    save_shift(folder)
+def _save(result: ShiftResult) -> None:
+    result.out.mkdir(parents=True, exist_ok=True)
+    write_json(result.out / "shift.json", result.to_json())
+    save_shift(result.out)
