@@ -34,6 +34,11 @@ def check_processes(experiment: Experiment, processes: int) -> None:
         raise UsageError(f"--nproc {processes}: each process takes a GPU of its own, so set runtime.device=cuda")
     if device.type == "cuda" and processes > torch.cuda.device_count():
         raise UsageError(f"--nproc {processes}: this machine has {torch.cuda.device_count()} CUDA devices; use as many")
+    if experiment.loss.reduction == "mean" and getattr(experiment.loss, "class_weights", None) is not None:
+        raise UsageError(
+            f"--nproc {processes}: the weighted mean of loss.class_weights over a whole batch cannot be kept; set "
+            "loss.reduction=sum (and lower the learning rate by the batch size)"
+        )
     if runtime.cuda_graph:
         raise UsageError(f"--nproc {processes}: runtime.cuda_graph is for a single process; set it to false")
     if runtime.batch_norm == "synced":
