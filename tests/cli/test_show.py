@@ -64,3 +64,22 @@ def test_doctor_prints_one_table(cli):
     lines = cli("doctor").out.splitlines()
     assert lines[0].split() == ["check", "state", "about"]
     assert len(lines) > 10
+
+
+def test_show_draws_the_schedule(cli, tmp_path):
+    path = tmp_path / "rate.png"
+    out = cli("show", "quickstart", "schedule=one_cycle", "--plot-schedule", str(path)).out
+    assert out.strip() == str(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_refuses_a_picture_of_another_kind(cli, tmp_path):
+    result = cli("show", "quickstart", "--plot-schedule", str(tmp_path / "rate.txt"))
+    assert result.code == 2
+    assert "rate.txt" in result.err
+
+
+def test_doctor_refuses_changes_without_a_recipe(cli):
+    result = cli("doctor", "optim.lr=1")
+    assert result.code == 2
+    assert "--tune" in result.err

@@ -1,5 +1,6 @@
 """``windtunnel doctor``: what a run would find on this machine."""
 
+import json
 import os
 import platform
 import shutil
@@ -7,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import typer
 
 from windtunnel import __version__
 from windtunnel.cli.options import AsJson
 from windtunnel.cli.tables import print_table
+from windtunnel.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,50 @@ class Finding:
     about: str
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check this machine: device, torch, data, threads.
+def doctor(
+    tune: Annotated[
+        str | None, typer.Option(metavar="RECIPE", help="Time this recipe's runtime settings instead.")
+    ] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="With --tune: changes such as model=resnet18.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="With --tune: updates timed for each setting.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Check this machine: device, torch, data, threads; or find the fastest runtime settings for a recipe.
 
     Examples:
       windtunnel doctor
       windtunnel doctor --json
+      windtunnel doctor --tune cifar10/airbench94
+      windtunnel doctor --tune mine.yaml data.batch_size=512 --steps 5
     """
+    if tune is not None:
+        _tune(tune, overrides or [], steps, as_json=as_json)
+        return
+    if overrides:
+        raise UsageError(f"{overrides[0]!r} changes a recipe, and there is none; name it with --tune")
     findings = [*_check_software(), *_check_devices(), *_check_folders(), *_check_data()]
     print_table([asdict(finding) for finding in findings], as_json=as_json)
+
+
+def _tune(reference: str, overrides: list[str], steps: int, *, as_json: bool) -> None:
+    from windtunnel.recipes import load_experiment
+    from windtunnel.training.tune import Timing, tune
+
+    def tell(row: Timing) -> None:
+        took = row.failure if row.milliseconds is None else f"{row.milliseconds:.1f} ms an update"
+        if not as_json:
+            print(f"{row.overrides or 'as it is'}: {took}", flush=True)
+
+    rows, best = tune(load_experiment(reference, overrides), steps=steps, tell=tell)
+    if as_json:
+        print(json.dumps({"timings": [asdict(row) for row in rows], "use": best.settings}, indent=2))
+        return
+    base, fastest = rows[0].milliseconds or 0.0, best.milliseconds or 0.0
+    print(
+        f"\nuse {best.overrides}: {base / fastest:.2f}x as fast"
+        if best.settings
+        else "\nkeep the settings as they are: nothing was more than 3% faster"
+    )
 
 
 def _check_software() -> Iterator[Finding]:

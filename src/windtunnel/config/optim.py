@@ -37,6 +37,10 @@ class _Optimizer(Component):
     groups: tuple[ParameterGroup, ...] = ()
     """Exceptions by parameter name."""
 
+    def peak_rates(self) -> dict[str, float]:
+        """Return the peak learning rates by field name, groups' scales left out."""
+        return {field: getattr(self, field) for field in ("lr", "sgd_lr") if field in type(self).model_fields}
+
 
 class Sgd(_Optimizer):
     """Stochastic gradient descent with momentum (torch.optim.SGD)."""

@@ -1,5 +1,6 @@
 """How an experiment is trained and on what."""
 
+import math
 from typing import Literal
 
 from pydantic import model_validator
@@ -44,6 +45,15 @@ class LrScaling(FrozenConfig):
     """Multiply every learning rate by ``batch_size / reference``, or by its square root."""
     reference: Count = 256
     """Batch size the learning rates are stated for, images."""
+
+    def factor(self, batch_size: int) -> float:
+        """Return what learning rates are multiplied by.
+
+        >>> LrScaling(reference=256).factor(1024), LrScaling(rule="sqrt", reference=256).factor(1024)
+        (4.0, 2.0)
+        """
+        ratio = batch_size / self.reference
+        return ratio if self.rule == "linear" else math.sqrt(ratio)
 
 
 class Sam(FrozenConfig):

@@ -179,5 +179,18 @@ class OneCycle(WarmedUp):
         return _half_cosine(1.0, start / self.end_divisor, (place.progress - self.rise) / (1 - self.rise))
 
 
+def sample_rates(schedule: Schedule, *, epochs: float, steps_per_epoch: int) -> tuple[list[float], list[float]]:
+    """Return every step's place, in epochs, and multiplier, for a picture.
+
+    >>> sample_rates(Linear(), epochs=1.0, steps_per_epoch=2)
+    ([0.0, 0.5], [1.0, 0.5])
+    """
+    total = math.ceil(epochs * steps_per_epoch)
+    return (
+        [step / steps_per_epoch for step in range(total)],
+        [schedule.multiplier(step, total_steps=total, steps_per_epoch=steps_per_epoch) for step in range(total)],
+    )
+
+
 def _half_cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

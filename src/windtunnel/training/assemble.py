@@ -167,8 +167,7 @@ def _check_resize(experiment: Experiment, model: nn.Module, channels: int) -> No
 def _build_optimizer(experiment: Experiment, model: nn.Module, device: torch.device) -> Optimizer:
     optimizer: Optimizer = experiment.optim.build(model=model)
     if (scaling := experiment.train.lr_scaling) is not None:
-        ratio = experiment.data.batch_size / scaling.reference
-        scale_learning_rates(optimizer, ratio if scaling.rule == "linear" else math.sqrt(ratio))
+        scale_learning_rates(optimizer, scaling.factor(experiment.data.batch_size))
     if experiment.runtime.cuda_graph:
         put_rates_on_device(optimizer, device)
     return optimizer

@@ -23,7 +23,7 @@ def train_epochs(parts: Parts, state: TrainState) -> Iterator[StepDone | EpochRe
     Between two yields ``parts`` and ``state`` are consistent: the consumer may save them, or stop for good.
     Only an epoch's end waits for the device.
     """
-    update = _recorded_update(parts, state)
+    update = recorded_update(parts, state)
     while not is_over(parts, state):
         epoch, done = divmod(state.step, parts.steps_per_epoch)
         if done == 0:
@@ -63,7 +63,7 @@ def validate(parts: Parts) -> Metrics | None:
     return compute_metrics(logits.cpu(), parts.data.validation.labels, parts.data.spec.class_names)
 
 
-def _recorded_update(parts: Parts, state: TrainState) -> Update | None:
+def recorded_update(parts: Parts, state: TrainState) -> Update | None:
     """Return what replays the device's part of a step where that is wanted, or None to do it anew each time."""
     if not parts.experiment.runtime.cuda_graph:
         return None
