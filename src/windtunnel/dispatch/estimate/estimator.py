@@ -25,7 +25,7 @@ from windtunnel.errors import UsageError
 
 _MARGIN, _MARGIN_MEASURED = 0.10, 0.03
 # glibc's heap cannot reuse an aligned block's hole for a block of the same size; benchmarks/memory_estimate.py
-_HEAP_GROWTH = 0.25
+HEAP_GROWTH = 0.25
 _RECENT = 5
 
 
@@ -198,7 +198,7 @@ class Estimator:
             "activations": traced.activations,
             "gradients": traced.train_peak - permanent - traced.activations,
             "beyond_training": live - traced.train_peak,
-            "allocator": round(_HEAP_GROWTH * (live - permanent)) if on_cpu else max(traced.reserved - live, 0),
+            "allocator": round(HEAP_GROWTH * (live - permanent)) if on_cpu else max(traced.reserved - live, 0),
             "data": traced.data,
             "context": self._context(experiment),
         }
