@@ -16,7 +16,8 @@ class Images:
     """A loader of random images in batches."""
 
     def __init__(self, seed: int, count: int, batch_size: int) -> None:
-        self.images = torch.randn(count, 1, 2, 3, generator=torch.Generator().manual_seed(seed))
+        images = torch.randn(count, 2, 2, 3, generator=torch.Generator().manual_seed(seed))
+        self.images = images.contiguous(memory_format=torch.channels_last)
         self.batch_size = batch_size
 
     def __len__(self) -> int:
@@ -33,12 +34,14 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[int] = []
+        self.layouts: set[bool] = set()
         self.modes: set[bool] = set()
 
     def forward(self, images: Tensor) -> Tensor:
         self.sizes.append(len(images))
         self.modes.add(self.training)
-        return images.flatten(1) @ torch.linspace(-1, 1, 24).view(6, 4).cos()
+        self.layouts.add(images.stride()[1] == 1)
+        return images.flatten(1) @ torch.linspace(-1, 1, 48).view(12, 4).cos()
 
 
 def _views(fraction: float) -> WeightedViews:
@@ -75,6 +78,7 @@ def test_chosen_images_fill_whole_batches() -> None:
     net = Net()
     predict_logits(net, Images(0, 40, 8), _views(0.5))
     assert net.sizes[5:] == [8, 8, 8, 8, 4, 4]
+    assert net.layouts == {True}
 
 
 def test_ties_go_to_the_first() -> None:

@@ -47,6 +47,15 @@ def test_views_of_normalised_images_are_normalised_views_of_the_pixels(view: Blu
     assert torch.allclose(built.apply((IMAGES - MEAN) / STD), (built.apply(IMAGES) - MEAN) / STD)
 
 
+@pytest.mark.parametrize(
+    "view", [BlurView(), ShiftView(dx=1), CropView(size=4), BrightnessView()], ids=lambda view: view.name
+)
+def test_views_keep_channels_last_in_memory(view: BlurView | ShiftView | CropView | BrightnessView) -> None:
+    images = IMAGES.contiguous(memory_format=torch.channels_last)
+    strides = view.build().apply(images).stride()
+    assert strides[1] == 1 < strides[3] < strides[2] < strides[0]
+
+
 def test_mirrored_view_is_the_mirror_image_of_the_view() -> None:
     shift = ShiftView(dx=2, dy=1, weight=0.5).build()
     assert torch.equal(Mirrored(shift).apply(IMAGES), shift.apply(IMAGES).flip(3))

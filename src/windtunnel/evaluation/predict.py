@@ -61,7 +61,7 @@ def _gather(loader: Loader, rows: Int64[Tensor, " m"]) -> Iterator[Float[Tensor,
         size = max(size, len(batch.images))
         inside = rows[(rows >= start) & (rows < start + len(batch.images))] - start
         start += len(batch.images)
-        held.append(batch.images.index_select(0, inside.to(batch.images.device)))
+        held.append(batch.images[inside.to(batch.images.device)])  # keeps the memory layout, index_select does not
         waiting += len(inside)
         if waiting >= size:
             merged = torch.cat(held)

@@ -5,6 +5,7 @@ pixels or copies of them: done to normalised images they give what normalising t
 filled with black, which would not be zero here.
 """
 
+import functools
 import math
 from typing import Protocol
 
@@ -119,8 +120,12 @@ class Blur:
         """Return the images blurred along rows, then along columns."""
         height, width = images.shape[-2:]
         padded = functional.pad(images, (self.reach,) * 4, mode="reflect")
-        rows = torch.stack([tap * padded[..., i : i + width] for i, tap in enumerate(self.taps)]).sum(0)
-        return torch.stack([tap * rows[..., i : i + height, :] for i, tap in enumerate(self.taps)]).sum(0)
+        return self._slide(self._slide(padded, 3, width), 2, height)
+
+    def _slide(self, images: Float[Tensor, "b c u v"], axis: int, length: int) -> Float[Tensor, "b c m n"]:
+        """Weigh and add the windows of ``length`` along ``axis``; unlike stacking this keeps the memory layout."""
+        windows = (tap * images.narrow(axis, start, length) for start, tap in enumerate(self.taps))
+        return functools.reduce(torch.add, windows)
 
 
 class Crop:
