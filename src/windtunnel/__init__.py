@@ -21,6 +21,9 @@ _PUBLIC = {
     "evaluate": "windtunnel.training.inspect",
     "predict": "windtunnel.training.predict",
     "RunResult": "windtunnel.training.run",
+    "sweep": "windtunnel.sweeps.run",
+    "SweepConfig": "windtunnel.config.sweep",
+    "SweepResult": "windtunnel.sweeps.run",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])

@@ -31,10 +31,14 @@ def parse_override(text: str) -> tuple[list[str], Any]:
 
 def apply_overrides(tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return ``tree`` with every override set, those that pick components first."""
+    return set_fields(tree, [parse_override(text) for text in overrides])
+
+
+def set_fields(tree: Mapping[str, Any], fields: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
+    """Return ``tree`` with the value at every path set, those that pick components first."""
     result = copy.deepcopy(dict(tree))
-    parsed = [parse_override(text) for text in overrides]
-    for path, value in sorted(parsed, key=lambda item: _depth_if_picking(*item)):
-        _set(result, path, value)
+    for path, value in sorted(fields, key=lambda item: _depth_if_picking(*item)):
+        _set(result, path, copy.deepcopy(value))  # a later field may be set inside it
     return result
 
 

@@ -14,7 +14,7 @@ from windtunnel.registry import suggest
 from windtunnel.sweeps.definition import Definition, describe_choices, flatten
 from windtunnel.sweeps.space import Choices, count_corners, count_grid, draw_corner, list_corners, list_grid
 
-_MOST_CORNERS = 4096
+_MOST_CORNERS = 1024
 _LARGEST_GRID = 50_000
 _SHOWN_POINTS = 2
 _MAY_HAVE_VALIDATION = ("image_folder", "npz", "parquet")  # sets that can bring a validation part of their own
@@ -35,7 +35,7 @@ def check_points(definition: Definition) -> None:
     """Do nothing when every point that can come up is a valid experiment that reports the sweep's metric.
 
     A grid is checked point by point. Of a space that is drawn from, every combination of listed values and ends of
-    ranges is checked, or 4,096 of them where there are more.
+    ranges is checked, or 1,024 of them where there are more.
 
     Raises:
         ConfigError: carries every problem once, and names points that have it.

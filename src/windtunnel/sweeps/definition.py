@@ -9,7 +9,7 @@ from typing import Any
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_tree, read_yaml
-from windtunnel.config.overrides import apply_overrides, merge, parse_override
+from windtunnel.config.overrides import apply_overrides, merge, parse_override, set_fields
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.errors import ConfigError, Problem, UsageError
@@ -60,7 +60,7 @@ class Definition:
         """
         settings = {**self.config.fixed, **choices, "seed": seed, "evaluate.test": False}
         settings |= {"name": name, "project": self.config.project}
-        tree = apply_overrides(self.base, as_overrides(settings))
+        tree = set_fields(self.base, [(path.split("."), value) for path, value in settings.items()])
         return validate_tree(Experiment, tree, describe_choices(choices) or "base")
 
     def folder(self, runs_dir: Path) -> Path:
@@ -121,15 +121,6 @@ def describe_difference(old: Definition, new: Definition) -> list[str]:
     before, after = (flatten(each.config.model_dump(mode="json")) for each in (old, new))
     paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     return [f"{path}: {_show(before, path)} there, {_show(after, path)} here" for path in paths]
-
-
-def as_overrides(settings: Mapping[str, Any]) -> list[str]:
-    """Return settings as ``windtunnel train`` takes them.
-
-    >>> as_overrides({"optim.lr": 0.1, "augment": "none"})
-    ['optim.lr=0.1', 'augment="none"']
-    """
-    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in settings.items()]
 
 
 def describe_choices(choices: Choices) -> str:

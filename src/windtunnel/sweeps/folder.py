@@ -7,6 +7,7 @@ from typing import Any
 
 from windtunnel.core.files import write_text
 from windtunnel.errors import UsageError
+from windtunnel.registry import suggest
 from windtunnel.sweeps.definition import (
     DEFINITION_FILE,
     Definition,
@@ -15,6 +16,7 @@ from windtunnel.sweeps.definition import (
     load_definition,
 )
 from windtunnel.sweeps.lines import append_line, cut_torn_line, read_lines
+from windtunnel.training.folder import default_runs_dir
 
 POINTS_FILE = "points.jsonl"
 TESTS_FILE = "tests.jsonl"
@@ -85,6 +87,27 @@ def open_sweep(path: Path) -> SweepFolder:
     if not (path / DEFINITION_FILE).is_file():
         raise UsageError(f"{path} is not a sweep's folder: it has no {DEFINITION_FILE}")
     return SweepFolder(path)
+
+
+def find_sweep(reference: str, runs_dir: Path | None = None) -> SweepFolder:
+    """Return the sweep in a folder, or the one of that name under the runs folder.
+
+    Raises:
+        UsageError: there is none, or several projects have one.
+    """
+    path = Path(reference)
+    if path.is_dir() or "/" in reference:
+        return open_sweep(path)
+    place = runs_dir or default_runs_dir()
+    known = {file.parent for file in place.glob(f"*/*/{DEFINITION_FILE}")}
+    named = sorted(folder for folder in known if folder.name == reference)
+    if len(named) > 1:
+        raise UsageError(f"{reference!r} may be {' or '.join(map(str, named))}; give the path")
+    if not named:
+        near = suggest(reference, [folder.name for folder in known])
+        hint = f"; did you mean {near!r}?" if near else f"; there are {len(known)} sweeps under {place}"
+        raise UsageError(f"no sweep {reference!r}: it is neither a folder nor the name of one{hint}")
+    return SweepFolder(named[0])
 
 
 def create_sweep(definition: Definition, runs_dir: Path) -> SweepFolder:

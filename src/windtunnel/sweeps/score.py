@@ -1,16 +1,13 @@
-"""How good a run is, read from its folder: the metric of the weights it would be tested with."""
+"""How good a run is, read from its folder without torch: the metric of the weights it would be tested with."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from windtunnel.config.experiment import Experiment
+from windtunnel.config.run import EarlyStopping
 from windtunnel.config.sweep import MetricName
 from windtunnel.core.reports import EpochReport
 from windtunnel.report.load import load_epochs
-from windtunnel.training.early_stop import watch
-from windtunnel.training.state import TrainState
 
 
 def read_score(folder: Path, experiment: Experiment, metric: MetricName) -> float | None:
@@ -20,14 +17,20 @@ def read_score(folder: Path, experiment: Experiment, metric: MetricName) -> floa
     epoch of every run would favour runs whose curve is noisy.
     """
     epochs = load_epochs(folder / "metrics.csv")
-    kept = _kept(epochs, experiment)
+    rule = experiment.train.early_stopping
+    kept = keep_improvements(epochs, rule) if rule is not None else epochs
     values: list[float] = [value for epoch in kept if (value := getattr(epoch, metric)) is not None]
     return values[-1] if values else None
 
 
-def _kept(epochs: Sequence[EpochReport], experiment: Experiment) -> Sequence[EpochReport]:
-    rule = experiment.train.early_stopping
-    if rule is None:
-        return epochs
-    state = TrainState.fresh(torch.device("cpu"))
-    return [epoch for epoch in epochs if watch(rule, state, epoch)]
+def keep_improvements(epochs: Sequence[EpochReport], rule: EarlyStopping) -> list[EpochReport]:
+    """Return the epochs whose weights early stopping kept, as :mod:`windtunnel.training.early_stop` does."""
+    sign = 1 if "accuracy" in rule.metric else -1
+    kept: list[EpochReport] = []
+    best = 0.0
+    for epoch in epochs:
+        value = getattr(epoch, rule.metric)
+        if value is not None and (not kept or sign * (value - best) > rule.min_delta):
+            kept.append(epoch)
+            best = value
+    return kept

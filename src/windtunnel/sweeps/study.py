@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.sweep import Grid, Random
 from windtunnel.dispatch.types import Job, Outcome
 from windtunnel.errors import ModelError
 from windtunnel.sweeps.definition import Definition, run_id
-from windtunnel.sweeps.feasible import Feasibility
 from windtunnel.sweeps.folder import PointRecord, SweepFolder
 from windtunnel.sweeps.points import Points, Verdict
 from windtunnel.sweeps.pruning import Pruning
 from windtunnel.sweeps.score import read_score
 from windtunnel.sweeps.space import Choices
+
+if TYPE_CHECKING:
+    from windtunnel.sweeps.feasible import Feasibility
 
 _PROPOSALS_PER_RUN = 20
 _SPARE_PROPOSALS = 100
@@ -48,7 +50,6 @@ class Study:
     def __init__(self, definition: Definition, folder: SweepFolder) -> None:
         self._definition = definition
         self._folder = folder
-        self._feasibility = Feasibility(definition.config.constraints)
         self._queue: deque[Job] = deque()
         self._points: dict[str, _Point] = {}  # by what they are, so that no experiment is run twice
         self._refused: set[str] = set()
@@ -159,7 +160,16 @@ class Study:
         ids = {seed: run_id(number, choices, seed) for seed in self._definition.seeds}
         return {job: self._definition.experiment(choices, seed=seed, name=job) for seed, job in ids.items()}
 
+    @cached_property
+    def _feasibility(self) -> "Feasibility":
+        from windtunnel.sweeps.feasible import Feasibility
+
+        return Feasibility(self._definition.config.constraints)
+
     def _refusal(self, experiment: Experiment) -> str:
+        """Return why the experiment is not to be run; networks are built, and torch imported, only for a limit."""
+        if self._definition.config.constraints is None and experiment.budget is None:
+            return ""
         try:
             return self._feasibility.refusal(experiment)
         except ModelError as error:

@@ -1,0 +1,220 @@
+"""``windtunnel sweep``: many runs around one experiment, what came of them, and the test of the one chosen."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from windtunnel.cli.main import help_text
+from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir
+
+if TYPE_CHECKING:
+    from windtunnel.sweeps.definition import Definition
+    from windtunnel.sweeps.folder import SweepFolder
+    from windtunnel.sweeps.run import Machine
+
+SweepDir = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="A sweep's folder, or the name of one under the runs folder.")
+]
+
+
+class RunByDefault(TyperGroup):
+    """Takes ``windtunnel sweep s2_sweep`` for ``windtunnel sweep run s2_sweep``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put ``run`` in front of words that do not begin with a verb of the group."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(rich_markup_mode=None, cls=RunByDefault)
+
+
+@app.callback()
+def _sweep() -> None:
+    """Run many settings of an experiment, as many at a time as fit; the same command goes on after a stop.
+
+    `windtunnel sweep SWEEP` is short for `windtunnel sweep run SWEEP`.
+    """
+
+
+def run(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="SWEEP", help="A sweep's name (`windtunnel recipes`), YAML file, W&B sweep file or folder."
+        ),
+    ],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and take; train nothing.")
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    device: Annotated[str, typer.Option(help="auto (every GPU, or else the CPU), cpu, cuda or cuda:N.")] = "auto",
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What runs may hold on each device, e.g. 8GB; default 90%.")
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option(help="Most runs at a time on the CPU; default by cores.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads of each run.")] = 1,
+    policy: Annotated[str, typer.Option(help="How runs are packed: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a sweep, as many runs at a time as devices hold.
+
+    Every point is checked before anything starts. No run reads the test split. Kill it at any moment: the same command
+    goes on. Exit code 0 when all runs ended well, 3 when some failed.
+
+    Examples:
+      windtunnel sweep run quickstart_sweep
+      windtunnel sweep s2_sweep --dry-run
+      windtunnel sweep s2_sweep train.epochs=5 'space.optim.lr=[0.01,0.1]' repeats=3 name=s2_short
+      windtunnel sweep mine.yaml strategy=tpe strategy.runs=40 --memory 8GB
+      windtunnel sweep wandb-sweep.yaml base=cifar10/cnn
+    """
+    from windtunnel.sweeps.definition import load_definition
+
+    definition = load_definition(reference, overrides or ())
+    for note in definition.notes:
+        print(f"note: {note}", file=sys.stderr)
+    machine = _machine(device, memory, parallel, threads)
+    if dry_run:
+        _print_plan(definition, machine, policy, top=top, as_json=as_json)
+        return
+    code = _run(definition, reference, runs_dir, machine, policy, top=top, as_json=as_json, quiet=quiet or as_json)
+    raise typer.Exit(code)
+
+
+def results(
+    folder: SweepDir,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the best N points.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a run as CSV.")] = False,
+    as_json: AsJson = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Show a sweep's best points, their spread over seeds and which settings mattered.
+
+    Works while the sweep runs. The value of a run is that of the weights it keeps: its last, or with early stopping
+    its best. `to best` is the mean difference to the best point over the seeds both have, +- its standard deviation.
+
+    Examples:
+      windtunnel sweep results runs/quickstart/quickstart_sweep
+      windtunnel sweep results quickstart_sweep --top 5
+      windtunnel sweep results s2_sweep --csv > s2.csv
+    """
+    from windtunnel.sweeps.folder import find_sweep
+
+    _print_results(find_sweep(folder, runs_dir), top=top, as_csv=as_csv, as_json=as_json)
+
+
+def test(
+    folder: SweepDir,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run you chose, see `windtunnel sweep results`.")],
+    as_json: AsJson = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Measure the run you chose on the test split, which the sweep left unread.
+
+    Examples:
+      windtunnel sweep test quickstart_sweep 0002-990752-s0
+    """
+    from dataclasses import asdict
+
+    from windtunnel.cli.outcome import describe_summary
+    from windtunnel.sweeps.folder import find_sweep
+    from windtunnel.sweeps.winner import measure_winner
+
+    winner = measure_winner(find_sweep(folder, runs_dir), run)
+    if as_json:
+        print(json.dumps(asdict(winner), indent=2))
+        return
+    figures = describe_summary({"status": "finished", "reason": "", "metrics": winner.metrics})
+    print(f"{winner.run}, {winner.weights} weights: test {figures['test']}")
+    if winner.tested_before:
+        print(
+            f"note: the test split has been read for {', '.join(winner.tested_before)} as well; a run chosen by these "
+            "figures looks better than it is",
+            file=sys.stderr,
+        )
+
+
+def _machine(device: str, memory: str | None, parallel: int | None, threads: int) -> "Machine":
+    from windtunnel.dispatch.devices import parse_bytes
+    from windtunnel.sweeps.run import Machine
+
+    held = parse_bytes(memory) if memory is not None else None
+    return Machine(device=device, memory=held, parallel=parallel, threads=threads)
+
+
+def _run(
+    definition: "Definition",
+    reference: str,
+    runs_dir: Path | None,
+    machine: "Machine",
+    policy: str,
+    *,
+    top: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from windtunnel.dispatch.live import show_live
+    from windtunnel.dispatch.snapshot import SilentView
+    from windtunnel.sweeps.run import find_place, run_definition
+
+    place = find_place(reference, runs_dir)
+    with nullcontext(SilentView()) if quiet else show_live(Console(stderr=True)) as view:
+        result = run_definition(definition, place, machine=machine, policy=policy, view=view)
+    _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
+    if not as_json:
+        print(f"\nmore with: windtunnel sweep results {result.folder.path}")
+    return result.exit_code
+
+
+def _print_plan(definition: "Definition", machine: "Machine", policy: str, *, top: int, as_json: bool) -> None:
+    from windtunnel.cli.sweep_texts import format_plan, plan_tree
+    from windtunnel.sweeps.dry_run import plan_sweep
+
+    plan = plan_sweep(definition, machine, policy=policy)
+    print(json.dumps(plan_tree(plan), indent=2) if as_json else format_plan(plan, top=top))
+
+
+def _print_results(folder: "SweepFolder", *, top: int | None, as_csv: bool, as_json: bool) -> None:
+    from windtunnel.cli.sweep_texts import format_results, results_tree, run_rows
+    from windtunnel.sweeps.importance import compute_importance
+    from windtunnel.sweeps.results import read_results
+
+    found = read_results(folder)
+    if as_csv:
+        print(_as_csv(run_rows(found)), end="")
+        return
+    importance = compute_importance(found)
+    if as_json:
+        print(json.dumps(results_tree(found, importance, top=top), indent=2))
+        return
+    print(format_results(found, importance, top=top))
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return buffer.getvalue()
+
+
+for _verb in (run, results, test):
+    app.command(_verb.__name__, help=help_text(_verb))(_verb)
