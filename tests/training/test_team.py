@@ -21,6 +21,7 @@ from windtunnel.track.files import read_rows
 from windtunnel.training.assemble import assemble
 from windtunnel.training.distributed import _exit_code, check_processes
 from windtunnel.training.folder import RunFolder, list_runs
+from windtunnel.training.run import resume
 from windtunnel.training.team import ALONE, LOST_ANOTHER, Team
 
 MEMBER = Path(__file__).with_name("team_member.py")
@@ -47,6 +48,13 @@ def test_two_processes_give_the_loss_curve_of_one(pair: list[dict[str, Any]], na
     assert other["reports"] == leader["reports"]
 
 
+def test_a_stopped_and_resumed_team_ends_with_the_bits_of_an_undisturbed_one(pair: list[dict[str, Any]]) -> None:
+    runs = [Path(pair[0]["runs"][name]) for name in ("whole", "gone on")]
+    assert pair[1]["runs"] == pair[0]["runs"]
+    expected, ours = (load_file(run / "checkpoints" / "last.safetensors") for run in runs)
+    assert all(ours[name].equal(expected[name]) for name in expected)
+
+
 def start(words: list[str], tmp_path: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "WINDTUNNEL_RUNS_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "windtunnel.cli.main", *words, "--nproc", "2"]
@@ -66,37 +74,28 @@ def members(process: subprocess.Popen[str]) -> dict[str, int]:
     return {rank: child.pid for child in children if (rank := child.environ().get("RANK"))}
 
 
-def test_a_run_whose_processes_are_killed_and_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    words = ["quickstart", "train.epochs=6", "model.name=mlp", "model.dropout=0.2", "train.checkpoint_every=0.25"]
-    undisturbed = start(["train", *words, "name=undisturbed"], tmp_path)
-    said = undisturbed.communicate(timeout=180)
-    assert undisturbed.returncode == 0, said
-    whole = list_runs(tmp_path)[0]
-
-    killed = start(["train", *words, "name=killed"], tmp_path)
-    folder = wait_for(lambda: [run for run in list_runs(tmp_path) if run != whole], killed)[0]
-    wait_for(lambda: read_rows(folder / "metrics.csv"), killed)
-    os.kill(members(killed)["1"], signal.SIGKILL)
-    _, said = killed.communicate(timeout=60)
-    assert killed.returncode == 1
-    assert "process 1 of 2 ended with SIGKILL" in said
-    assert "windtunnel resume last --nproc 2" in said
-    assert "Traceback" not in said
-
-    before = len(read_rows(folder / "metrics.csv"))
-    stopped = start(["resume", str(folder)], tmp_path)
-    wait_for(lambda: len(read_rows(folder / "metrics.csv")) > before, stopped)
+@pytest.mark.slow
+def test_stopping_reaches_every_process_and_a_killed_one_takes_the_run_down(tmp_path: Path) -> None:
+    words = ["quickstart", "train.epochs=6", "model.name=mlp", "runtime.augment_backend=torch"]
+    stopped = start(["train", *words], tmp_path)
+    folder = wait_for(lambda: list_runs(tmp_path), stopped)[0]
+    wait_for(lambda: read_rows(folder / "metrics.csv"), stopped)
     stopped.send_signal(signal.SIGTERM)
     stopped.communicate(timeout=60)
     assert stopped.returncode == 143
     summary = RunFolder(folder).read_summary()
     assert summary is not None and summary["status"] == "interrupted"
 
-    finished = start(["resume", str(folder)], tmp_path)
-    finished.communicate(timeout=180)
-    assert finished.returncode == 0
-    ours, expected = (load_file(run / "checkpoints" / "last.safetensors") for run in (folder, whole))
-    assert all(ours[name].equal(expected[name]) for name in expected)
+    before = len(read_rows(folder / "metrics.csv"))
+    killed = start(["resume", str(folder)], tmp_path)
+    wait_for(lambda: len(read_rows(folder / "metrics.csv")) > before, killed)
+    os.kill(members(killed)["1"], signal.SIGKILL)
+    _, said = killed.communicate(timeout=60)
+    assert killed.returncode == 1
+    assert "process 1 of 2 ended with SIGKILL" in said
+    assert f"windtunnel resume {folder} --nproc 2" in said
+    assert "Traceback" not in said
+    assert resume(folder).status == "finished"
 
 
 def make(**fields: Any) -> Experiment:
