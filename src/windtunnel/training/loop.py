@@ -17,13 +17,13 @@ from windtunnel.training.step import Update, train_step, update_weights
 from windtunnel.training.weights import judged_weights
 
 
-def train_epochs(parts: Parts, state: TrainState) -> Iterator[StepDone | EpochReport]:
+def train_epochs(parts: Parts, state: TrainState, update: Update | None = None) -> Iterator[StepDone | EpochReport]:
     """Train from ``state`` to the end, yielding after every step and after every epoch.
 
     Between two yields ``parts`` and ``state`` are consistent: the consumer may save them, or stop for good.
-    Only an epoch's end waits for the device.
+    Only an epoch's end waits for the device. ``update`` replaces the device's part of every step.
     """
-    update = recorded_update(parts, state)
+    update = update or recorded_update(parts, state)
     while not is_over(parts, state):
         epoch, done = divmod(state.step, parts.steps_per_epoch)
         if done == 0:
