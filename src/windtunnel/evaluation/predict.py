@@ -61,11 +61,13 @@ def _gather(loader: Loader, rows: Int64[Tensor, " m"]) -> Iterator[Float[Tensor,
         size = max(size, len(batch.images))
         inside = rows[(rows >= start) & (rows < start + len(batch.images))] - start
         start += len(batch.images)
-        held.append(batch.images[inside.to(batch.images.device)])  # keeps the memory layout, index_select does not
+        if len(inside):  # joined to nothing, images would lose their layout
+            held.append(batch.images[inside.to(batch.images.device)])  # index_select would lose it, too
         waiting += len(inside)
         if waiting >= size:
             merged = torch.cat(held)
             yield merged[:size]
-            held, waiting = [merged[size:]], waiting - size
+            waiting -= size
+            held = [merged[size:]] if waiting else []
     if waiting:
         yield torch.cat(held)
