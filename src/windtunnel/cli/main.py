@@ -44,7 +44,7 @@ VERBS = (
     Verb("models", "List the models."),
     Verb("summary", "Show a model's layers, parameters, multiply-adds and memory."),
     Verb("estimate", "Show how much memory and time a run will need."),
-    Verb("sweep", "Run many settings of an experiment, packed on the devices there are.", group=True),
+    Verb("sweep", "Run many settings of an experiment, as many at once as fit.", group=True),
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
     Verb("report", "Draw pictures for reports.", group=True),
