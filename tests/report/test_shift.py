@@ -40,7 +40,7 @@ def test_only_the_judging_half_is_held_against_the_estimator(folder):
 
 
 def test_every_cell_says_its_figure_and_the_axes_their_units(folder):
-    grid, scatter, _ = plot_shift(load_shift(folder / "shift.json")).axes
+    grid, scatter = plot_shift(load_shift(folder / "shift.json")).axes
     assert {text.get_text() for text in grid.texts} == {f"{value}.0" for value in range(30, 90, 10)}
     assert [text.get_text() for text in grid.get_yticklabels()] == ["jpeg", "motion blur"]
     assert "95.0" in grid.get_title() and "5.0 points" in scatter.get_title()

@@ -73,7 +73,8 @@ def show_shift(
         estimate = result.target
         print(
             f"expected accuracy on {estimate.path} ({estimate.images:,} images): {estimate.accuracy:.1%} "
-            f"+- {estimate.error:.1%} ({_words(result.choice.estimator)}; its mean error on held-out corruptions)"
+            f"+- {100 * estimate.error:.1f} points "
+            f"({_words(result.choice.estimator)}; its mean error on held-out corruptions)"
         )
     print(f"figures and picture: {result.out}")
 
@@ -93,8 +94,8 @@ def _estimator_rows(result: "ShiftResult") -> list[dict[str, Any]]:
     return [
         {
             "estimator": _words(name) + (" (chosen)" if name == choice.estimator else ""),
-            "off by, choosing": f"{choice.choosing_errors[name]:.1%}",
-            "held out": f"{error:.1%}",
+            "points off, choosing": f"{100 * choice.choosing_errors[name]:.1f}",
+            "points off, held out": f"{100 * error:.1f}",
         }
         for name, error in choice.judging_errors.items()
     ]

@@ -89,18 +89,17 @@ def _to_table(shift: Mapping[str, Any]) -> ShiftTable:
 
 
 def _draw_grid(axes: Axes, table: ShiftTable) -> None:
-    image = axes.imshow(table.accuracies, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    axes.imshow(table.accuracies, cmap="cividis", vmin=0, vmax=100, aspect="auto")
     for row, line in enumerate(table.accuracies):
         for column, value in enumerate(line):
             ink = "white" if value < 100 * _DARK_BELOW else "black"
             axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=ink)
     axes.set_yticks(range(len(table.corruptions)), [name.replace("_", " ") for name in table.corruptions])
     axes.set_xticks(range(len(table.severities)), [str(severity) for severity in table.severities])
-    axes.set(xlabel="severity", title=f"validation accuracy (%); as they are: {table.clean:.1f}")
+    axes.set(xlabel="severity", title=f"validation accuracy (%)\nwithout corruption {table.clean:.1f}")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    axes.figure.colorbar(image, ax=axes, label="accuracy (%)")
 
 
 def _draw_estimates(axes: Axes, table: ShiftTable) -> None:
@@ -108,7 +107,7 @@ def _draw_estimates(axes: Axes, table: ShiftTable) -> None:
     low = min(*estimated, *measured) - 2
     high = max(*estimated, *measured) + 2
     axes.plot((low, high), (low, high), color=colour(6), linewidth=1, label="exact")
-    axes.scatter(estimated, measured, s=16, color=colour(0), label="a corruption that did not choose the estimator")
+    axes.scatter(estimated, measured, s=16, color=colour(0), label="held-out corruption")
     axes.set(xlabel="estimated accuracy (%)", ylabel="measured accuracy (%)", xlim=(low, high), ylim=(low, high))
-    axes.set_title(f"{table.estimator}: off by {table.error:.1f} points in the mean")
-    axes.legend()
+    axes.set_title(f"estimated by {table.estimator}\noff by {table.error:.1f} points in the mean")
+    axes.legend(loc="lower right")

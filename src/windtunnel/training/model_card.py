@@ -167,8 +167,8 @@ def _describe_limits(facts: CardFacts) -> str:
     )
     if (target := shift["target"]) is not None:
         lines.append(
-            f"- Expected on {Path(target['path']).name}: {target['accuracy']:.1%} +- {target['error']:.1%} "
-            f"({shift['estimator'].replace('_', ' ')})."
+            f"- Expected on {Path(target['path']).name}: {target['accuracy']:.1%} +- {100 * target['error']:.1f} "
+            f"points ({shift['estimator'].replace('_', ' ')})."
         )
     return "\n".join(lines) + "\n"
 
