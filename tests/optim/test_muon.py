@@ -80,3 +80,16 @@ def test_state_round_trips(model: nn.Module) -> None:
     second.load_state_dict(first.state_dict())
     for parameter in model.parameters():
         assert torch.equal(first.state[parameter]["momentum_buffer"], second.state[parameter]["momentum_buffer"])
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 72), (2, 16, 25), (1, 40, 9), (2, 5, 6)])
+def test_iterating_on_the_gram_matrix_gives_what_the_whole_matrix_gives(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(shape)
+    x = matrices.double() / matrices.double().norm(dim=(1, 2), keepdim=True)
+    x = x.mT if shape[1] > shape[2] else x
+    for _ in range(3):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    expected = (x.mT if shape[1] > shape[2] else x).float()
+    torch.testing.assert_close(orthogonalize(matrices, steps=3), expected, rtol=1e-4, atol=1e-5)
