@@ -106,6 +106,21 @@ def test_temperature_comes_from_validation_and_is_measured_on_the_test_images(ru
     assert found.fitted_on == "validation"
 
 
+def test_test_figures_are_those_of_the_summary(run: Path) -> None:
+    metrics, summary = evaluate(run, split="test").metrics, open_run(run).read_summary()
+    assert summary is not None
+    kept = {name: summary["metrics"][f"test_{name}"] for name in ("loss", "accuracy", "calibration_error")}
+    assert kept == {name: getattr(metrics, name) for name in kept}
+
+
+def test_a_diverged_run_is_measured_and_drawn_without_a_temperature(tiny: Experiment, runs_dir: Path) -> None:
+    diverging = {**tiny.model_dump(), "optim": {"name": "sgd", "lr": 1e30}}
+    folder = train(Experiment.model_validate(diverging), runs_dir=runs_dir).folder
+    result = evaluate(folder, out=runs_dir / "figures")
+    assert result.calibration is None
+    assert json.loads((runs_dir / "figures" / "metrics.json").read_text())["metrics"]["loss"] is None
+
+
 def test_validation_is_not_scaled_by_a_temperature_fitted_on_itself(run: Path) -> None:
     found = evaluate(run).calibration
     assert found is not None
