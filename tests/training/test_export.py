@@ -87,8 +87,9 @@ def test_the_card_says_accuracy_with_its_interval_data_and_limits(run, exported)
     assert (
         f"{test.accuracy:.2%} of {test.images} images (95% interval {interval.low:.2%} to {interval.high:.2%})" in card
     )
-    for said in ("digits", "sha256", "Classes: 0 0, 1 1", "seed 0", "name: tiny", FILE_NAMES[format], "Wilson"):
+    for said in ("digits", "sha256", "Classes: 0 0, 1 1", "seed 0", "name: tiny", "{name: flip,", "Wilson"):
         assert said in card
+    assert f"`{FILE_NAMES[format]}`" in card
     assert ("uint8" in card) == (format != "state_dict")
 
 

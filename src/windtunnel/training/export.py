@@ -25,7 +25,7 @@ from windtunnel.training.checkpoint import load_weights, save_weights
 from windtunnel.training.environment import process_settings
 from windtunnel.training.model_card import CardFacts, describe_model
 from windtunnel.training.predict import Member, open_members, predict_images
-from windtunnel.training.trained import Weights, load_trained
+from windtunnel.training.trained import Weights, load_trained, with_tta
 
 ExportFormat = Literal["onnx", "torch", "state_dict"]
 FILE_NAMES: dict[ExportFormat, str] = {"onnx": "model.onnx", "torch": "model.pt2", "state_dict": "model.safetensors"}
@@ -108,7 +108,7 @@ def export(
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
     _check_packages(format)
-    (member,) = open_members([run], "none", weights, runs_dir)
+    (member,) = open_members([run], None, weights, runs_dir)
     experiment = _plain(member.experiment)
     with process_settings(experiment.runtime):
         parts = load_trained(member.folder, experiment, weights)
@@ -117,25 +117,33 @@ def export(
         held = (parts.data.validation or parts.data.train).head(_CHECKED_IMAGES)
         with replacing(path) as temporary:
             difference = _WRITERS[format](temporary, parts, held)
-        facts = _gather_facts(member, parts, format, weights, path, len(held), difference)
-        files = [path]
-        if format == "state_dict":
-            write_text(out / "config.yaml", dump_yaml(member.experiment))
-            files.append(out / "config.yaml")
-        write_text(out / "model_card.md", describe_model(facts))
-    return ExportResult((*files, out / "model_card.md"), len(held), difference, facts.versions)
+            facts = _gather_facts(
+                member, parts, format=format, weights=weights, path=temporary, checked=len(held), difference=difference
+            )
+            card = describe_model(facts)
+        files = (path, *_write_texts(out, card, member.experiment if format == "state_dict" else None))
+    return ExportResult(files, len(held), difference, facts.versions)
+
+
+def _write_texts(out: Path, card: str, config: Experiment | None) -> tuple[Path, ...]:
+    texts = {"config.yaml": dump_yaml(config)} if config is not None else {}
+    for name, text in {**texts, "model_card.md": card}.items():
+        write_text(out / name, text)
+    return tuple(out / name for name in (*texts, "model_card.md"))
 
 
 def _plain(experiment: Experiment) -> Experiment:
-    """Return the experiment as float32 on the CPU, uncompiled: what any machine can run."""
+    """Return the experiment as float32 on the CPU, uncompiled and with one view: what any machine can run."""
     plain = {
         "device": "cpu",
         "precision": "float32",
         "low_precision_weights": False,
         "channels_last": False,
         "compile": "off",
+        "cuda_graph": False,
     }
-    return experiment.model_copy(update={"runtime": experiment.runtime.model_copy(update=plain), "budget": None})
+    runtime = experiment.runtime.model_copy(update=plain)
+    return with_tta(experiment, "none").model_copy(update={"runtime": runtime, "budget": None})
 
 
 def _check_packages(format: ExportFormat) -> None:
@@ -232,6 +240,7 @@ def _check(answered: Float[Tensor, "n k"], expected: Float[Tensor, "n k"]) -> fl
 def _gather_facts(
     member: Member,
     parts: Parts,
+    *,
     format: ExportFormat,
     weights: Weights,
     path: Path,
@@ -250,7 +259,7 @@ def _gather_facts(
         run=member.folder.path,
         experiment=member.experiment,
         format=format,
-        file=path.name,
+        file=FILE_NAMES[format],
         size=path.stat().st_size,
         sha256=_digest(path),
         weights=weights,
