@@ -6,10 +6,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from safetensors.torch import load_file
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.data.part import Part
+from windtunnel.training.assemble import assemble
 from windtunnel.training.run import RunResult, resume, train
 
 
@@ -55,6 +58,18 @@ def test_streaming_resident_and_a_resumed_stream_end_with_the_same_bits(tiny: Ex
     gone_on = resume(stopped.folder)
     assert weights(resident) == weights(streamed) == weights(gone_on)
     assert resident.summary["metrics"] == streamed.summary["metrics"]
+
+
+def test_streaming_never_copies_a_part_into_memory(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(part: Part) -> None:
+        raise AssertionError("the whole part was copied")
+
+    monkeypatch.setattr(Part, "images", property(refuse))
+    parts = assemble(placed(tiny, "streaming"))
+    assert parts.validation is not None
+    assert len(next(iter(parts.loader.epoch(0))).images) == 24
+    with pytest.raises(AssertionError, match="copied"):
+        assemble(placed(tiny, "resident"))
 
 
 def test_where_the_images_lie_is_said_at_the_start_and_recorded(tiny: Experiment, runs_dir: Path) -> None:

@@ -16,12 +16,13 @@ import torch
 from safetensors.torch import load_file
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.errors import ConfigError, RunError, UsageError
+from windtunnel.errors import RunError, UsageError
 from windtunnel.track.files import read_rows
 from windtunnel.training.assemble import assemble
-from windtunnel.training.distributed import _exit_code, check_processes
+from windtunnel.training.distributed import _exit_code
 from windtunnel.training.folder import RunFolder, list_runs
 from windtunnel.training.run import resume
+from windtunnel.training.sharing import check_processes
 from windtunnel.training.team import ALONE, LOST_ANOTHER, Team
 
 MEMBER = Path(__file__).with_name("team_member.py")
@@ -130,7 +131,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_last_batch_that_cannot_be_shared_out_is_refused() -> None:
     odd = make(data={**member["BASE"]["data"], "train_limit": 97})
-    with pytest.raises(ConfigError, match=r"data\.drop_last: an epoch's last batch of 1 images"):
+    with pytest.raises(UsageError, match=r"last batch of an epoch has 1 images.*data\.drop_last=true"):
         assemble(odd, team=Team(0, 2))
 
 

@@ -40,7 +40,8 @@ def launch_and_exit(
         quiet: option of the verb.
         go_on: run to name in the command that goes on with it.
     """
-    from windtunnel.training.distributed import check_processes, launch
+    from windtunnel.training.distributed import launch
+    from windtunnel.training.sharing import check_processes
 
     check_processes(experiment, processes)
     where = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]

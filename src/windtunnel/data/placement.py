@@ -37,7 +37,7 @@ def choose_placement(
     free = measure_free_memory(device)
     figures = f"{_size(num_bytes)}, {_size(free)} free on {device}"
     if wanted != "auto":
-        return Placement(wanted, f"data.placement; {figures}")
+        return Placement(wanted, f"as data.placement says; {figures}")
     return Placement("resident" if num_bytes <= free * _LARGEST_SHARE else "streaming", figures)
 
 

@@ -27,6 +27,7 @@ from windtunnel.optim.schedules import Schedule
 from windtunnel.training.graph import check_can_record
 from windtunnel.training.loaders import ImageLoader, build_loader
 from windtunnel.training.precision import Precision
+from windtunnel.training.sharing import check_last_batch, check_sharing
 from windtunnel.training.team import ALONE, Team
 
 _IMAGES_FOR_INITIALISATION = 5000
@@ -83,13 +84,14 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     Raises:
         UsageError: the device, the data, the model or a parameter group cannot be had as described.
     """
+    check_sharing(experiment, team.size)
     device = team.resolve_device(experiment.runtime.device)
     if experiment.runtime.cuda_graph:
         check_can_record(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data = open_data(experiment.data, cache_dir)
     _check_class_weights(experiment, len(data.spec.class_names))
-    _check_last_batch(experiment, len(data.train), team)
+    check_last_batch(experiment, len(data.train), team.size)
     model = build_model(experiment, data, precision)
     _check_resize(experiment, model, data.spec.channels)
     placement = choose_placement(experiment.data.placement, data.train.num_bytes, device)
@@ -138,18 +140,6 @@ def _check_class_weights(experiment: Experiment, classes: int) -> None:
                 )
             ],
         )
-
-
-def _check_last_batch(experiment: Experiment, images: int, team: Team) -> None:
-    rest = images % experiment.data.batch_size
-    if not experiment.data.drop_last and rest % team.size:
-        problem = Problem(
-            "data.drop_last",
-            f"an epoch's last batch of {rest} images cannot be shared out evenly to {team.size} "
-            "processes; set it to true or use another data.batch_size",
-            "false",
-        )
-        raise ConfigError("experiment", [problem])
 
 
 def _check_resize(experiment: Experiment, model: nn.Module, channels: int) -> None:

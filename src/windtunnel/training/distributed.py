@@ -7,51 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from windtunnel.config.experiment import Experiment
-from windtunnel.config.optim import ScheduleFreeAdamW
-from windtunnel.core.device import resolve_device
-from windtunnel.errors import RunError, UsageError
+from windtunnel.errors import RunError
 from windtunnel.training.team import LOST_ANOTHER
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
-
-def check_processes(experiment: Experiment, processes: int) -> None:
-    """Raise :class:`UsageError` when ``processes`` of this machine cannot train ``experiment`` together."""
-    batch_size, runtime = experiment.data.batch_size, experiment.runtime
-    if batch_size % processes:
-        raise UsageError(
-            f"--nproc {processes}: data.batch_size is {batch_size} over all processes and cannot be shared out evenly; "
-            f"use {batch_size // processes * processes or processes} or another multiple of {processes}"
-        )
-    device = resolve_device(runtime.device)
-    if runtime.device.startswith("cuda:"):
-        raise UsageError(f"--nproc {processes}: each process takes a GPU of its own, so set runtime.device=cuda")
-    if device.type == "cuda" and processes > torch.cuda.device_count():
-        raise UsageError(f"--nproc {processes}: this machine has {torch.cuda.device_count()} CUDA devices; use as many")
-    if experiment.loss.reduction == "mean" and getattr(experiment.loss, "class_weights", None) is not None:
-        raise UsageError(
-            f"--nproc {processes}: the weighted mean of loss.class_weights over a whole batch cannot be kept; set "
-            "loss.reduction=sum (and lower the learning rate by the batch size)"
-        )
-    if runtime.cuda_graph:
-        raise UsageError(f"--nproc {processes}: runtime.cuda_graph is for a single process; set it to false")
-    if runtime.batch_norm == "synced":
-        _check_synced(device, schedule_free=isinstance(experiment.optim, ScheduleFreeAdamW))
-
-
-def _check_synced(device: torch.device, *, schedule_free: bool) -> None:
-    if device.type != "cuda":
-        raise UsageError("runtime.batch_norm=synced: torch has it for GPUs only; use local on a CPU")
-    if schedule_free:
-        raise UsageError(
-            "runtime.batch_norm=synced: optim schedule_free_adamw measures its statistics on one process; use local"
-        )
 
 
 def launch(arguments: Sequence[str], *, processes: int, go_on: str) -> int:
