@@ -1,0 +1,1 @@
+"""Runs of one architecture trained as one stacked network, where that is faster."""
