@@ -4,8 +4,7 @@ import csv
 import io
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +13,9 @@ from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from windtunnel.dispatch.snapshot import View
     from windtunnel.sweeps.definition import Definition
     from windtunnel.sweeps.folder import SweepFolder
     from windtunnel.sweeps.run import Machine
@@ -53,19 +55,19 @@ def run(
     ],
     overrides: Overrides = None,
     runs_dir: RunsDir = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would run and take; train nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and take; train nothing.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
     device: Annotated[str, typer.Option(help="auto (every GPU, or else the CPU), cpu, cuda or cuda:N.")] = "auto",
     memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="What runs may hold on each device, e.g. 8GB; default 90%.")
     ] = None,
-    parallel: Annotated[
-        int | None, typer.Option(help="Most runs at a time on the CPU; default by cores.")
-    ] = None,
+    parallel: Annotated[int | None, typer.Option(help="Most runs at a time on the CPU; default by cores.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads of each run.")] = 1,
     policy: Annotated[str, typer.Option(help="How runs are packed: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
+    engine: Annotated[
+        Literal["local", "join"],
+        typer.Option(help="Train here, or leave that to machines that `windtunnel worker --join` the sweep's folder."),
+    ] = "local",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -82,6 +84,7 @@ def run(
       windtunnel sweep wandb-sweep.yaml base=cifar10/cnn
     """
     from windtunnel.sweeps.definition import load_definition
+    from windtunnel.sweeps.run import find_place, run_definition
 
     definition = load_definition(reference, overrides or ())
     for note in definition.notes:
@@ -90,8 +93,13 @@ def run(
     if dry_run:
         _print_plan(definition, machine, policy, top=top, as_json=as_json)
         return
-    code = _run(definition, reference, runs_dir, machine, policy, top=top, as_json=as_json, quiet=quiet or as_json)
-    raise typer.Exit(code)
+    place = find_place(reference, runs_dir)
+    with _view(quiet=quiet or as_json) as view:
+        result = run_definition(definition, place, machine=machine, policy=policy, engine=engine, view=view)
+    _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
+    if not as_json:
+        print(f"\nmore with: windtunnel sweep results {result.folder.path}")
+    raise typer.Exit(result.exit_code)
 
 
 def results(
@@ -155,32 +163,15 @@ def _machine(device: str, memory: str | None, parallel: int | None, threads: int
     return Machine(device=device, memory=held, parallel=parallel, threads=threads)
 
 
-def _run(
-    definition: "Definition",
-    reference: str,
-    runs_dir: Path | None,
-    machine: "Machine",
-    policy: str,
-    *,
-    top: int,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+def _view(*, quiet: bool) -> "AbstractContextManager[View]":
     from contextlib import nullcontext
 
     from rich.console import Console
 
     from windtunnel.dispatch.live import show_live
     from windtunnel.dispatch.snapshot import SilentView
-    from windtunnel.sweeps.run import find_place, run_definition
 
-    place = find_place(reference, runs_dir)
-    with nullcontext(SilentView()) if quiet else show_live(Console(stderr=True)) as view:
-        result = run_definition(definition, place, machine=machine, policy=policy, view=view)
-    _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
-    if not as_json:
-        print(f"\nmore with: windtunnel sweep results {result.folder.path}")
-    return result.exit_code
+    return nullcontext(SilentView()) if quiet else show_live(Console(stderr=True))
 
 
 def _print_plan(definition: "Definition", machine: "Machine", policy: str, *, top: int, as_json: bool) -> None:

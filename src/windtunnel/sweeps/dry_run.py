@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from windtunnel.config.sweep import Tpe, is_countable
 from windtunnel.dispatch.accounts import compute_share, make_load
 from windtunnel.dispatch.devices import Device, format_bytes
 from windtunnel.dispatch.estimate.estimator import Estimator
@@ -16,6 +17,7 @@ from windtunnel.dispatch.types import Estimate, Job
 from windtunnel.sweeps.definition import Definition, describe_choices
 from windtunnel.sweeps.folder import PointRecord, SweepFolder
 from windtunnel.sweeps.run import Machine, check_sweep
+from windtunnel.sweeps.space import count_grid
 from windtunnel.sweeps.study import Study
 
 _MOST_PRICED = 2000
@@ -98,11 +100,13 @@ def _list_jobs(definition: Definition) -> tuple[list[Job], list[PointRecord]]:
 
 
 def _count_runs(definition: Definition, listed: int) -> int:
-    """Return the runs of the whole sweep: those listed, or what a search is set to."""
-    runs = definition.config.strategy.runs
-    if definition.config.strategy.name == "tpe" and runs is not None:
-        return runs * len(definition.seeds)
-    return listed
+    """Return the runs of the whole sweep: those listed, or what a search is set to and its space has."""
+    strategy, space = definition.config.strategy, definition.config.space
+    if not isinstance(strategy, Tpe):
+        return listed
+    countable = all(is_countable(axis) for axis in space.values())
+    points = min(strategy.runs, count_grid(space)) if countable else strategy.runs
+    return max(points * len(definition.seeds), listed)
 
 
 def _plan_run(job: Job, points: Sequence[PointRecord], estimate: Estimate, misfit: str) -> PlannedRun:

@@ -6,6 +6,7 @@ of a forest that explains nothing mean nothing.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from windtunnel.config.sweep import Axis
 from windtunnel.sweeps.results import Results
-from windtunnel.sweeps.space import Space
 
 _FEWEST_POINTS = 4
 _TREES = 100
 _SHUFFLES = 10
-_OFF = -1e9
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ def compute_importance(results: Results) -> Importance | None:
     varied = [path for path, axis in space.items() if axis.values is None or len(axis.values) > 1]
     if len(measured) < _FEWEST_POINTS or len(varied) < 2:
         return None
-    rows = [[_encode(space, path, point.choices.get(path)) for path in varied] for point in measured]
+    columns = [_encode_all(space[path], [point.choices.get(path) for point in measured]) for path in varied]
     values = [point.mean for point in measured]
-    drops, explained = _measure_drops(np.array(rows), np.array(values, dtype=float))
+    drops, explained = _measure_drops(np.stack(columns, axis=1), np.array(values, dtype=float))
     total = float(drops.sum())
     shares = {path: float(drop) / total if total > 0 else 0.0 for path, drop in zip(varied, drops, strict=True)}
     ordered = dict(sorted(shares.items(), key=lambda item: -item[1]))
@@ -93,13 +93,19 @@ def _error(
     return float(np.mean((means - values[asked]) ** 2))
 
 
-def _encode(space: Space, path: str, value: Any) -> float:
-    """Return a setting as a number: itself, its logarithm, or its place among the listed values; far off when off."""
-    axis = space[path]
+def _encode_all(axis: Axis, values: Sequence[Any]) -> NDArray[np.float64]:
+    """Return a setting's values as numbers; where it is off the median, so that it does not give away what is on."""
+    numbers = np.array([_encode(axis, value) for value in values])
+    off = np.isnan(numbers)
+    return np.where(off, np.median(numbers[~off]) if not off.all() else 0.0, numbers)
+
+
+def _encode(axis: Axis, value: Any) -> float:
+    """Return a value as a number: itself, its logarithm, or its place among the listed ones; NaN where it is off."""
     if axis.values is not None:
         texts = [json.dumps(each, sort_keys=True) for each in axis.values]
         text = json.dumps(value, sort_keys=True)
-        return float(texts.index(text)) if text in texts else _OFF
+        return float(texts.index(text)) if text in texts else math.nan
     if value is None:
-        return _OFF
-    return float(np.log(value)) if axis.log else float(value)
+        return math.nan
+    return math.log(value) if axis.log else float(value)

@@ -9,11 +9,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
 from windtunnel.dispatch.dispatcher import Dispatcher, Settings
 from windtunnel.dispatch.estimate.estimator import Estimator
+from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.portfolio import check_policy
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Outcome
@@ -26,6 +28,9 @@ from windtunnel.sweeps.optuna_study import require_optuna
 from windtunnel.sweeps.results import PointResult, rank_points, read_results
 from windtunnel.sweeps.study import Study
 from windtunnel.training.folder import default_runs_dir
+
+Engine = Literal["local", "join"]
+"""Where runs are trained: on this machine, or on those that join by ``windtunnel worker --join``."""
 
 FAILED_EXIT = 3
 
@@ -122,6 +127,7 @@ def sweep(
     runs_dir: Path | None = None,
     machine: Machine | None = None,
     policy: str = "auto",
+    engine: Engine = "local",
     view: View | None = None,
 ) -> SweepResult:
     """Run a sweep to its end; the same sweep in the same place goes on where an earlier process stopped.
@@ -132,6 +138,7 @@ def sweep(
         runs_dir: parent of the project's folder; None takes ``$WINDTUNNEL_RUNS_DIR`` or ``runs``.
         machine: what of this machine to use; None uses all of it.
         policy: how runs are packed: ``auto`` or the name of a policy.
+        engine: ``local`` trains here; ``join`` leaves that to machines that pull from the sweep's folder.
         view: shows people what happens; None shows nothing.
 
     Raises:
@@ -140,7 +147,7 @@ def sweep(
     """
     definition = build_definition(source) if isinstance(source, SweepConfig) else load_definition(source, overrides)
     place = find_place(source, runs_dir) if isinstance(source, str) else runs_dir or default_runs_dir()
-    return run_definition(definition, place, machine=machine, policy=policy, view=view)
+    return run_definition(definition, place, machine=machine, policy=policy, engine=engine, view=view)
 
 
 def run_definition(
@@ -149,10 +156,15 @@ def run_definition(
     *,
     machine: Machine | None = None,
     policy: str = "auto",
+    engine: Engine = "local",
     view: View | None = None,
 ) -> SweepResult:
     """Run a sweep that is already read, as :func:`sweep` does."""
     check_policy(policy)
+    settings = Settings(policy=policy)
+    if engine == "join":
+        folder = prepare(definition, runs_dir)
+        return SweepResult(folder, PoolHead(folder.path, Study(definition, folder), view=view, settings=settings).run())
     devices = (machine or Machine()).find_devices()
     folder = prepare(definition, runs_dir)
     estimator = Estimator(devices[0].kind, threads=devices[0].threads)
@@ -163,7 +175,7 @@ def run_definition(
         estimate=estimator.estimate,
         record=estimator.record_outcome,
         view=view,
-        settings=Settings(policy=policy),
+        settings=settings,
     )
     return SweepResult(folder, dispatcher.run())
 

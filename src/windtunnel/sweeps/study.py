@@ -23,8 +23,7 @@ from windtunnel.sweeps.space import Choices
 if TYPE_CHECKING:
     from windtunnel.sweeps.feasible import Feasibility
 
-_PROPOSALS_PER_RUN = 20
-_SPARE_PROPOSALS = 100
+_MOST_IN_VAIN = 100  # proposals in a row that are nothing new, after which a space counts as used up
 
 
 @dataclass
@@ -57,6 +56,7 @@ class Study:
         self._point_of: dict[str, _Point] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._proposed = 0
+        self._in_vain = 0
 
     def take(self, limit: int) -> list[Job]:
         """Return up to ``limit`` jobs not given out before."""
@@ -107,7 +107,7 @@ class Study:
         runs = self._definition.config.strategy.runs
         if runs is None:
             return False
-        return len(self._points) >= runs or self._proposed >= runs * _PROPOSALS_PER_RUN + _SPARE_PROPOSALS
+        return len(self._points) >= runs or self._in_vain >= _MOST_IN_VAIN
 
     def _is_ready(self) -> bool:
         waiting = sum(point.verdict is None for point in self._points.values())
@@ -117,6 +117,7 @@ class Study:
         number = self._proposed
         choices = self._strategy.propose(number)
         self._proposed += 1
+        self._in_vain += 1
         key = self._identify(choices)
         if key in self._refused:
             self._strategy.tell(number, Verdict("infeasible"))
@@ -146,6 +147,7 @@ class Study:
             self._folder.record_point(PointRecord(number, choices, (), refusal))
             self._strategy.tell(number, Verdict("infeasible"))
             return
+        self._in_vain = 0
         self._folder.record_point(PointRecord(number, choices, tuple(experiments)))
         point = self._points[key] = _Point(experiments, [number])
         self._point_of |= dict.fromkeys(experiments, point)
