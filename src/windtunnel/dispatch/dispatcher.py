@@ -122,6 +122,7 @@ class Dispatcher:
         self._free = free
         self._state = SweepState()
         self._jobs: dict[str, Job] = {}
+        self._claimed: list[Job] = []
         self._prices: dict[str, Estimate] = {}
         self._attempts: dict[str, Attempt] = {}
         self._planned: set[str] = set()
@@ -284,6 +285,7 @@ class Dispatcher:
             listed = [{"id": job.id, "folder": str(job.folder), "priority": job.priority} for job in jobs]
             self._note("taken", limit=wanted, jobs=listed)
             self._jobs |= {job.id: job for job in jobs}
+            self._claimed += [job for job in jobs if job.claim]
 
     def _price(self) -> None:
         for run in self._waiting():
@@ -316,9 +318,8 @@ class Dispatcher:
 
     def _drop_lost_claims(self) -> None:
         """Leave alone what another machine has taken over; its worker here stops by itself."""
-        for run in self._state.runs.values():
-            claim = self._jobs[run.id].claim
-            if claim and run.outcome is None and not run.stopping and not Path(claim).exists():
+        for run in (self._state.runs[job.id] for job in self._claimed):
+            if run.outcome is None and not run.stopping and not Path(self._jobs[run.id].claim).exists():
                 self._cancel(run)
 
     def _waiting(self) -> list[RunState]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from windtunnel.dispatch.devices import format_bytes
 from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, View, WaitingView
 
-_REDRAW_S = 1.0
+_REDRAW_S = 2.0
 _LINE_S = 30.0
 _WAITING_SHOWN = 8
 _BAR_WIDTH = 20
@@ -30,7 +30,7 @@ def show_live(console: Console) -> Iterator[View]:
 
 
 class TableView:
-    """Redraws the tables once a second; what happens scrolls by above them."""
+    """Redraws the tables every other second; what happens scrolls by above them."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -41,7 +41,7 @@ class TableView:
         self._live.console.print(text, markup=False, highlight=False)
 
     def update(self, look: Callable[[], Snapshot]) -> None:
-        """Draw the tables anew when a second is over."""
+        """Draw the tables anew when it is time to."""
         now = time.monotonic()
         if now - self._drawn_at >= _REDRAW_S:
             self._drawn_at = now

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -77,9 +78,12 @@ def signal_group(pid: int, number: signal.Signals) -> bool:
 
 def resident_bytes(pid: int) -> int | None:
     """Return the resident memory of process ``pid``, or None when it is gone."""
+    statm = Path(f"/proc/{pid}/statm")
     try:
+        if statm.exists():
+            return int(statm.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
         return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return None
 
 
