@@ -98,9 +98,6 @@ def _draw_accuracy(axes: Axes, curve: ReliabilityCurve, index: int) -> None:
 
 
 def _draw_counts(axes: Axes, curve: ReliabilityCurve, index: int) -> None:
-    edges = [curve.bins[0].low, *(each.high for each in curve.bins)] if curve.bins else []
-    if not edges:
-        return
     for each in curve.bins:
         axes.plot([each.low, each.high], [each.images, each.images], color=colour(index), solid_capstyle="butt")
         axes.fill_between([each.low, each.high], [each.images] * 2, 0.7, color=colour(index), alpha=0.2, linewidth=0)
