@@ -3,7 +3,7 @@ import io
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windtunnel.data.submission import Layout, Submission, check_written, plan_submission, write_submission
@@ -142,6 +142,7 @@ def test_a_file_that_reads_back_differently_is_not_accepted(tmp_path, content):
 _NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1, max_size=12)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_any_ids_in_any_order_come_back_each_with_its_own_label(tmp_path_factory, data):
     names = data.draw(st.lists(_NAMES, min_size=1, max_size=8, unique=True))
