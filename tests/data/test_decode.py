@@ -83,6 +83,16 @@ def test_resizing_gives_the_wanted_size(sets):
     assert decode_image(encoded, "x", "RGB", (16, 12)).shape == (16, 12, 3)
 
 
+def test_a_large_jpeg_is_scaled_while_it_is_decoded_and_looks_the_same(sets):
+    photo = Image.fromarray(sets.make_images(1, 12, 16)[0]).resize((640, 480), Image.Resampling.BICUBIC)
+    encoded = save(photo, "JPEG", quality=95)
+    whole = np.asarray(Image.open(io.BytesIO(encoded)).resize((32, 24), Image.Resampling.BICUBIC)).astype(int)
+    scaled = decode_image(encoded, "x", "RGB", (24, 32)).astype(int)
+    assert scaled.shape == (24, 32, 3)
+    assert np.abs(scaled - whole).mean() < 1
+    assert not np.array_equal(scaled, whole)
+
+
 def test_mode_is_told_by_the_file(sets):
     assert detect_mode(sets.encode_image(sets.make_images(1, 8, 8, 1)[0]), "x") == "L"
     assert detect_mode(sets.encode_image(sets.make_images(1, 8, 8, 3)[0]), "x") == "RGB"

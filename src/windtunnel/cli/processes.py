@@ -1,12 +1,9 @@
 """``--nproc``: one run trained by several processes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from windtunnel.config.experiment import Experiment
 
 Processes = Annotated[
     int,
@@ -21,7 +18,6 @@ Processes = Annotated[
 
 def launch_and_exit(
     words: list[str],
-    experiment: "Experiment",
     *,
     processes: int,
     runs_dir: Path | None,
@@ -33,7 +29,6 @@ def launch_and_exit(
 
     Args:
         words: the verb and its own arguments.
-        experiment: what is trained, to be checked beforehand.
         processes: how many.
         runs_dir: option of the verb.
         as_json: option of the verb.
@@ -41,9 +36,7 @@ def launch_and_exit(
         go_on: run to name in the command that goes on with it.
     """
     from windtunnel.training.distributed import launch
-    from windtunnel.training.sharing import check_processes
 
-    check_processes(experiment, processes)
     where = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
     said = [*(["--json"] if as_json else []), *(["--quiet"] if quiet else [])]
     command = " ".join(["windtunnel resume", go_on, "--nproc", str(processes), *where])

@@ -24,11 +24,10 @@ def resume(
     """
     if nproc > 1:
         from windtunnel.training.folder import open_run
+        from windtunnel.training.sharing import check_processes
 
-        experiment = open_run(run, runs_dir).read_experiment()
-        launch_and_exit(
-            ["resume", run], experiment, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on=run
-        )
+        check_processes(open_run(run, runs_dir).read_experiment(), nproc)
+        launch_and_exit(["resume", run], processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on=run)
     from windtunnel.cli.outcome import build_trackers, print_outcome
     from windtunnel.training.run import resume as resume_run
     from windtunnel.training.team import join_team

@@ -41,14 +41,16 @@ def train(
 
     changes = [*(overrides or ()), *_as_overrides(seed=seed, name=name)]
     experiment = load_experiment(reference, changes)
+    if nproc > 1:
+        from windtunnel.training.sharing import check_processes
+
+        check_processes(experiment, nproc)
     if dry_run:
         _print_plan(experiment, as_json=as_json)
         return
     if nproc > 1:
         words = ["train", reference, *changes]
-        launch_and_exit(
-            words, experiment, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on="last"
-        )
+        launch_and_exit(words, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on="last")
     from windtunnel.cli.outcome import build_trackers, print_outcome
     from windtunnel.training.run import train as train_run
     from windtunnel.training.team import join_team

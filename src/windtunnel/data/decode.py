@@ -28,6 +28,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 # A picture of more pixels than this is no input of a small-image classifier but a decompression bomb.
 _MAX_PIXELS = 1 << 26
 _MAX_FILE_BYTES = 1 << 28
+_SPARE = 2
 _CHUNK_ROWS = 64
 _CHUNK_BYTES = 1 << 22
 _CHUNKS_AHEAD = 2  # of each thread
@@ -49,6 +50,8 @@ def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | 
         DataError: damaged, too large, of another mode, with transparency or of several frames.
     """
     with _opened(encoded, name) as image:
+        if size is not None:  # a JPEG is decoded at 1/2, 1/4 or 1/8 where that leaves at least twice the wanted size
+            image.draft(image.mode, (_SPARE * size[1], _SPARE * size[0]))
         pixels = _to_mode(image, name, mode)
         if size is not None and pixels.size != (size[1], size[0]):
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BICUBIC)

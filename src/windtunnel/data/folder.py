@@ -50,7 +50,8 @@ class _FolderReader:
     @property
     def recipe(self) -> str:
         names = "\n".join(str(path.relative_to(self.root)) for path in self.files())
-        return f"folder {self.root.name} {self.mode} {self.size} {hashlib.sha256(names.encode()).hexdigest()}"
+        size = f"{self.size}, JPEGs scaled while decoded" if self.size else "None"
+        return f"folder {self.root.name} {self.mode} {size} {hashlib.sha256(names.encode()).hexdigest()}"
 
     def files(self) -> Sequence[Path]:
         return [path for classes in self.images.values() for paths in classes.values() for path in paths]
