@@ -42,7 +42,7 @@ def preview(
     opened = _open(data)
     shown = slice(0, images)
     train, ids = opened.train, opened.ids["train"]
-    pixels = train.images[shown]
+    pixels = train.head(images).images
     rows = [[Cell(image.permute(1, 2, 0))] for image in pixels]
     for ops in parsed.values():
         drawn = preview_policy(
@@ -72,11 +72,13 @@ def replay(
       windtunnel augment replay easy --data cifar10 --index 17 --epoch 3 --out replay.png
       windtunnel augment replay runs/default/20260101-120000-slim-ab12 --index 17 --epoch 3
     """
+    import torch
+
     from windtunnel.augment.preview import Cell, draw_grid, replay_image
 
     ops, opened, own_seed = _resolve(source, data, seed)
     row = _row_of(opened, index)
-    image = opened.train.images[row]
+    image = opened.train.gather(torch.tensor([row]))[0]
     steps = replay_image(ops, image, index=index, epoch=epoch, mean=opened.mean, seed=_stream_seed(own_seed))
     if as_json:
         print(json.dumps([{"op": step.name, **step.params} for step in steps], indent=2))
