@@ -35,6 +35,14 @@ def test_the_median_of_the_runs_that_ended_is_the_bar(define, open_study):
     assert _report(study, bad, 0.75) == 1
 
 
+def test_a_run_that_has_trained_to_its_end_is_not_stopped(define, open_study):
+    study = open_study(define(pruning={"name": "median", "startup": 1}, fixed={"train.epochs": 2}))
+    first, second, _ = study.take(3)
+    _report(study, first, 0.9, epochs=2)
+    study.finish(Outcome(first.id, "finished", ""))
+    assert study.progress(second.id, 2, {"val_accuracy": 0.1})
+
+
 def test_smaller_is_better_for_a_loss(define, open_study):
     pruning = {"name": "median", "startup": 1}
     study = open_study(define(space={"optim.lr": [0.1, 0.2]}, pruning=pruning, metric="val_loss"))

@@ -102,9 +102,11 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
 def format_seconds(seconds: float) -> str:
     """Return a duration for people.
 
-    >>> format_seconds(7), format_seconds(190), format_seconds(7500)
-    ('7 s', '3.2 min', '2.1 h')
+    >>> format_seconds(0.74), format_seconds(17), format_seconds(190), format_seconds(7500)
+    ('0.7 s', '17 s', '3.2 min', '2.1 h')
     """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -145,7 +145,7 @@ def run_id(number: int, choices: Choices, seed: int) -> str:
     """Return the id of a point's run: its number, a hash of its settings, its seed.
 
     >>> run_id(3, {"optim.lr": 0.1}, 0)
-    '0003-00fdd6-s0'
+    '0003-990752-s0'
     """
     text = json.dumps([choices, seed], sort_keys=True, ensure_ascii=False)
     return f"{number:04d}-{hashlib.blake2b(text.encode(), digest_size=3).hexdigest()}-s{seed}"

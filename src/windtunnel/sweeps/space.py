@@ -12,6 +12,9 @@ Choices = Mapping[str, Any]
 
 Space = Mapping[str, Axis]
 
+_DIGITS = 6  # of drawn numbers: enough to tell them apart, few enough to read and to type
+_DIGITS_ON_STEPS = 12  # drops what repeated addition of 0.1 leaves
+
 
 def list_grid(space: Space) -> Iterator[dict[str, Any]]:
     """Yield every point of a countable space; the last setting changes fastest.
@@ -92,10 +95,11 @@ def applies(space: Space, path: str, chosen: Choices) -> bool:
 
 def snap(axis: Axis, value: float) -> int | float:
     """Return the value of a range nearest to ``value``: on its steps, within its ends, whole where it must be."""
-    low = _low(axis)
+    low, digits = _low(axis), _DIGITS
     if axis.step is not None or axis.integer:
         value = low + min(round((value - low) / _step(axis)), _steps(axis)) * _step(axis)
-    rounded = float(f"{value:.12g}")  # drops what repeated addition of 0.1 leaves
+        digits = _DIGITS_ON_STEPS
+    rounded = float(f"{value:.{digits}g}")
     inside = min(max(rounded, low), _high(axis))
     return int(inside) if axis.integer else inside
 

@@ -69,7 +69,8 @@ class Study:
         value = metrics.get(self._definition.config.metric)
         if self._pruning is None or value is None or job in self._outcomes:
             return True
-        return self._pruning.should_go_on(job, epoch, value)
+        go_on = self._pruning.should_go_on(job, epoch, value)
+        return go_on or self._has_trained_all(job, epoch)
 
     def finish(self, outcome: Outcome) -> None:
         """Take note that a job ended for good."""
@@ -100,6 +101,10 @@ class Study:
         if config.pruning is None:
             return None
         return Pruning(config.pruning, folder=self._folder.path, maximise=config.maximise)
+
+    def _has_trained_all(self, job: str, epoch: int) -> bool:
+        """Say whether nothing is left to save by stopping the run."""
+        return job in self._point_of and epoch >= self._point_of[job].jobs[job].train.epochs
 
     def _ends_proposing(self) -> bool:
         if not self._strategy.has(self._proposed):
