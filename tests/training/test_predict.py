@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import CheckpointError, DataError, UsageError
@@ -20,7 +21,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two runs of one epoch that differ in their seed."""
     fields = {
         "name": "tiny",
-        "data": {"source": "digits", "split": {"name": "official", "validation": 0.1}, "batch_size": 32, "train_limit": 128},
+        "data": {
+            "source": "digits",
+            "split": {"name": "official", "validation": 0.1},
+            "batch_size": 32,
+            "train_limit": 128,
+        },
         "model": {"name": "cnn", "widths": (8, 8), "hidden": 8},
         "train": {"epochs": 1.0},
         "runtime": {"device": "cpu", "tune_allocator": False},
@@ -100,6 +106,13 @@ def test_runs_of_other_classes_are_refused_and_the_difference_is_named(runs, ima
     (other / "config.yaml").write_text(config.replace("name: digits", f"name: npz, path: {tmp_path / 'set.npz'}"))
     with pytest.raises(UsageError, match=r"other classes.*10 classes of digits, 2 of set"):
         predict([runs[0], other], images=images, out=tmp_path / "out.csv")
+
+
+def test_answers_that_are_no_numbers_are_refused(runs, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(predicting, "predict_images", lambda parts, images: torch.full((4, 10), torch.nan))
+    with pytest.raises(CheckpointError, match="no finite numbers"):
+        predict(runs[0], images=images, out=tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_no_run_is_refused(images, tmp_path):

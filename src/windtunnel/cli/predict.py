@@ -11,7 +11,7 @@ from windtunnel.cli.options import RunsDir, Tta, Weights
 def predict(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Runs by folder or name, or `last`; of several, the mean is taken."),
+        typer.Argument(metavar="RUN", help="Runs by folder or name, or `last`; of several, the mean is taken."),
     ],
     images: Annotated[
         Path, typer.Option(help="An image, a folder of images, .npz, .npy, .parquet or a pickled dict of arrays.")
@@ -45,7 +45,7 @@ def predict(
         images=images,
         out=out,
         sample_submission=sample_submission,
-        header=header.split(",") if header is not None else None,
+        header=[name.strip() for name in header.split(",")] if header is not None else None,
         labels=labels,
         probabilities=probabilities,
         tta=tta,

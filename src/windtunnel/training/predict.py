@@ -143,7 +143,10 @@ def predict_images(parts: Parts, images: UInt8[Tensor, "n c h w"]) -> Float[Tens
 def _predict_with(member: Member, images: UInt8[Tensor, "n c h w"], weights: Weights) -> Float[Tensor, "n k"]:
     with process_settings(member.experiment.runtime):
         parts = load_trained(member.folder, member.experiment, weights)
-        return predict_images(parts, images).softmax(1)
+        logits = predict_images(parts, images)
+    if not torch.isfinite(logits).all():
+        raise CheckpointError(f"{member.folder.path}: its {weights} weights give no finite numbers; the run diverged")
+    return logits.softmax(1)
 
 
 def _check_writable(out: Path) -> None:
