@@ -6,8 +6,9 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
-from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -30,7 +31,18 @@ def launch(arguments: Sequence[str], *, processes: int, go_on: str) -> int:
     Raises:
         RunError: a process was killed or lost the others.
     """
-    config = LaunchConfig(
+    try:
+        with _as_agent(processes), TemporaryDirectory(prefix="windtunnel-") as scratch:
+            elastic_launch(_launch_config(processes, scratch), sys.executable)("-m", "windtunnel.cli.main", *arguments)
+    except SignalException as stopped:
+        return 128 + stopped.sigval
+    except ChildFailedError as failed:
+        return _exit_code({rank: failure.exitcode for rank, failure in failed.failures.items()}, processes, go_on)
+    return 0
+
+
+def _launch_config(processes: int, scratch: str) -> LaunchConfig:
+    return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
@@ -38,16 +50,8 @@ def launch(arguments: Sequence[str], *, processes: int, go_on: str) -> int:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=scratch),
     )
-    command = elastic_launch(config, sys.executable)
-    try:
-        with _as_agent(processes):
-            command("-m", "windtunnel.cli.main", *arguments)
-    except SignalException as stopped:
-        return 128 + stopped.sigval
-    except ChildFailedError as failed:
-        return _exit_code({rank: failure.exitcode for rank, failure in failed.failures.items()}, processes, go_on)
-    return 0
 
 
 def _exit_code(codes: Mapping[int, int], processes: int, go_on: str) -> int:
