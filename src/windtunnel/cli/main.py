@@ -35,6 +35,7 @@ class Verb:
 VERBS = (
     Verb("train", "Train a recipe or a YAML file."),
     Verb("resume", "Continue a run that was interrupted or killed."),
+    Verb("compare", "Say whether one design really beats another."),
     Verb("eval", "Measure a trained run on its validation or test images."),
     Verb("predict", "Write the classes of new images as CSV."),
     Verb("export", "Write a trained network as ONNX, torch.export or plain weights."),

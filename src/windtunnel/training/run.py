@@ -160,7 +160,7 @@ def _held(folder: RunFolder, team: Team) -> AbstractContextManager[None]:
 def _assemble_timed(experiment: Experiment, team: Team) -> tuple[Parts, TrainState]:
     device = team.resolve_device(experiment.runtime.device)
     state = TrainState.fresh(device)
-    with Stopwatch(device, state.seconds).measure("prepare"), team.leader_first():
+    with Stopwatch(device, state.seconds).measure("build"), team.leader_first():
         return assemble(experiment, team=team), state
 
 

@@ -86,7 +86,7 @@ def _add_gradients(parts: Parts, batch: Batch) -> tuple[Float[Tensor, "b k"], Fl
 @contextmanager
 def _at_worst_point(model: nn.Module, sam: Sam) -> Iterator[None]:
     """Move the weights ``rho`` up their gradient for the block."""
-    moved = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    moved: list[Tensor] = [parameter for parameter in model.parameters() if parameter.grad is not None]
     kept = [parameter.detach().clone() for parameter in moved]
     with torch.no_grad():
         torch._foreach_add_(moved, _ascent(moved, sam))
@@ -97,9 +97,9 @@ def _at_worst_point(model: nn.Module, sam: Sam) -> Iterator[None]:
             torch._foreach_copy_(moved, kept)
 
 
-def _ascent(parameters: list[nn.Parameter], sam: Sam) -> list[Tensor]:
+def _ascent(parameters: list[Tensor], sam: Sam) -> list[Tensor]:
     """Return the steps of joint norm ``rho`` up the gradient; its scale, such as a loss scaler's, does not matter."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    gradients: list[Tensor] = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if sam.adaptive:
         sizes = torch._foreach_abs([parameter.detach() for parameter in parameters])
         gradients = list(torch._foreach_mul(gradients, sizes))

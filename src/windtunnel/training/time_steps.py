@@ -1,6 +1,6 @@
 """How long an update of an experiment takes here; a process of its own, since some settings hold for a process.
 
-Usage: python -m windtunnel.training.time_steps EXPERIMENT.yaml STEPS     (prints JSON)
+Usage: python -m windtunnel.training.time_steps EXPERIMENT.yaml STEPS     (writes JSON)
 """
 
 import json
@@ -9,6 +9,8 @@ import sys
 import time
 from itertools import chain, islice, repeat
 from pathlib import Path
+
+import torch
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
@@ -23,10 +25,10 @@ from windtunnel.training.step import train_step
 _WARM_UP = 5
 
 
-def time_steps(parts: Parts, steps: int) -> list[float]:
+def time_steps(parts: Parts, steps: int, *, random_labels: bool = False) -> list[float]:
     """Return the wall clock of each of ``steps`` updates, seconds, after a warm-up of five; the weights are spent.
 
-    A batch's augmentation counts as part of its update, as in training.
+    A batch's augmentation counts as part of its update, as in training. With ``random_labels`` nothing can be learnt.
     """
     state = TrainState.fresh(parts.device)
     update = recorded_update(parts, state)
@@ -34,6 +36,8 @@ def time_steps(parts: Parts, steps: int) -> list[float]:
     seconds = []
     mark = time.perf_counter()
     for batch in islice(batches, _WARM_UP + steps):
+        if random_labels:
+            batch = batch._replace(labels=batch.labels[torch.randperm(len(batch.labels), device=parts.device)])
         train_step(parts, state, batch, update)
         synchronize(parts.device)
         now = time.perf_counter()
@@ -50,7 +54,7 @@ def main() -> None:
         parts = assemble(experiment)
         initialise_from_data(parts)
         seconds = time_steps(parts, steps)
-    print(json.dumps({"median": statistics.median(seconds), "device": str(parts.device)}))
+    json.dump({"median": statistics.median(seconds), "device": str(parts.device)}, sys.stdout)
 
 
 if __name__ == "__main__":

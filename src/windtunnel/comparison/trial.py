@@ -1,0 +1,106 @@
+"""One trial in a process of its own: ``python -m windtunnel.comparison.trial ORDER.json``.
+
+A process a trial, so that caches, allocators and compiled code of one design never serve or hinder the other. The
+clocks: ``build`` (data opened, network built), ``prepare`` (weights set from the data), ``train``, ``validate`` and
+``evaluate``, each synchronised with the device; nothing sleeps and no trial is left out.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.files import read_yaml
+from windtunnel.config.problems import validate_tree
+from windtunnel.core.device import describe_device, resolve_device
+from windtunnel.core.files import write_json
+from windtunnel.training.assemble import assemble, initialise_from_data
+from windtunnel.training.environment import process_settings
+from windtunnel.training.run import train_in
+from windtunnel.training.time_steps import time_steps
+
+_WARM_UP_UPDATES = 2
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """Return what must not change between trials."""
+    return {
+        "host": platform.node(),
+        "device": describe_device(device),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def read_conditions(device: torch.device) -> dict[str, Any]:
+    """Return what may change while trials run: load, clocks, power, temperature."""
+    conditions: dict[str, Any] = {"time": round(time.time(), 3), "load": os.getloadavg()[0]}
+    frequency = psutil.cpu_freq()
+    if frequency is not None:
+        conditions["cpu_mhz"] = round(frequency.current)
+    if device.type == "cuda":
+        conditions |= {
+            "driver": _read_driver(),
+            "sm_mhz": torch.cuda.clock_rate(device),
+            "milliwatts": torch.cuda.power_draw(device),
+            "celsius": torch.cuda.temperature(device),
+        }
+    return conditions
+
+
+def _read_driver() -> str:
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _warm_up(experiment: Experiment) -> float:
+    """Spend a few updates on weights that are thrown away, labels at random, and return the seconds it took."""
+    start = time.perf_counter()
+    with process_settings(experiment.runtime), torch.random.fork_rng():
+        parts = assemble(experiment)
+        initialise_from_data(parts)
+        time_steps(parts, _WARM_UP_UPDATES, random_labels=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Do the trial that the file of the first argument orders; its folder gets ``trial.json`` when it has ended."""
+    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    folder, config = Path(order["folder"]), Path(order["experiment"])
+    experiment = validate_tree(Experiment, read_yaml(config), str(config))
+    device = resolve_device(experiment.runtime.device)
+    resumed = (folder / "config.yaml").exists()
+    warm_up = _warm_up(experiment) if order["warm_up"] else 0.0
+    before = read_conditions(device)
+    result = train_in(folder, experiment)
+    if result.status == "interrupted":
+        sys.exit(result.exit_code)
+    alive = time.time() - psutil.Process().create_time()
+    write_json(
+        folder / "trial.json",
+        {
+            "machine": describe_machine(device),
+            "before": before,
+            "after": read_conditions(device),
+            "resumed": resumed,
+            "warm_up_seconds": round(warm_up, 3),
+            "cold_start_seconds": round(alive - warm_up, 3),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Running the trials of a contest, in turn, each once; whatever is killed, the same command goes on."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windtunnel.comparison.contest import Contest, Contestant
+from windtunnel.comparison.sequential import Sequential, judge
+from windtunnel.config.files import dump_yaml
+from windtunnel.core.files import write_json, write_text
+from windtunnel.errors import RunError, UsageError
+from windtunnel.training.folder import RunFolder
+
+_STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished trial.
+
+    Args:
+        letter: whose.
+        seed: its seed.
+        folder: its run folder.
+        accuracy: the contest's metric, 0..1; 0 for a trial that diverged.
+        seconds: wall clock of ``build``, ``prepare``, ``train``, ``validate``, ``evaluate``, ``cold_start``.
+        diverged: whether it did; it counts all the same.
+        resumed: whether it was killed on the way, which its times feel.
+        machine: what it ran on.
+    """
+
+    letter: str
+    seed: int
+    folder: Path
+    accuracy: float
+    seconds: dict[str, float]
+    diverged: bool
+    resumed: bool
+    machine: dict[str, Any]
+
+    @property
+    def prepare_and_train(self) -> float:
+        """The time compared: seconds from images in memory to trained weights."""
+        return self.seconds.get("prepare", 0.0) + self.seconds.get("train", 0.0)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Where the two questions about one design against the baseline stand.
+
+    Args:
+        accuracy: difference of accuracies.
+        time: difference of the logarithms of the times.
+    """
+
+    accuracy: Sequential
+    time: Sequential
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether both have an answer."""
+        return "open" not in (self.accuracy.decision, self.time.decision)
+
+
+def run_trials(contest: Contest, folder: Path, tell: Callable[[Trial, int], None]) -> list[list[Trial]]:
+    """Run what is missing and return the trials, one list a seed, each in the contestants' order.
+
+    Args:
+        contest: who and how.
+        folder: the comparison's folder; trials that have ended there are not run again.
+        tell: called with each trial and its seed's position as it ends, or is found ended.
+
+    Raises:
+        RunError: a trial's process failed.
+        UsageError: trials there are from another machine or other versions.
+    """
+    pairs: list[list[Trial]] = []
+    for position in range(contest.rules.trials):
+        done: dict[str, Trial] = {}
+        for contestant in contest.order(position):
+            trial = _run_once(contest, contestant, folder, contest.rules.first_seed + position)
+            _check_machine([*(trial for pair in pairs for trial in pair), *done.values()], trial)
+            done[contestant.letter] = trial
+            tell(trial, position)
+        pairs.append([done[contestant.letter] for contestant in contest.contestants])
+        if contest.rules.stop_early and all(question.is_settled for question in judge_all(contest, pairs)):
+            break
+    return pairs
+
+
+def judge_all(contest: Contest, pairs: list[list[Trial]]) -> list[Question]:
+    """Return where every design but the first stands against the first."""
+    return [
+        Question(
+            judge(
+                [pair[index].accuracy - pair[0].accuracy for pair in pairs],
+                margin=contest.rules.accuracy_margin,
+                alpha=contest.rules.alpha,
+            ),
+            judge(
+                [math.log(pair[index].prepare_and_train / pair[0].prepare_and_train) for pair in pairs],
+                margin=math.log1p(contest.rules.time_margin),
+                alpha=contest.rules.alpha,
+            ),
+        )
+        for index in range(1, len(contest.contestants))
+    ]
+
+
+@contextmanager
+def hold_comparison(folder: Path) -> Iterator[None]:
+    """Keep other processes from working on the same comparison; the kernel lets go when this one ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with RunFolder(folder).hold():
+        yield
+
+
+def _run_once(contest: Contest, contestant: Contestant, folder: Path, seed: int) -> Trial:
+    run = folder / "runs" / f"{seed:04d}-{contestant.letter}"
+    if not (run / "trial.json").exists():
+        _run_process(contest, contestant, folder, run, seed)
+    return _read_trial(contest, contestant, run, seed)
+
+
+def _run_process(contest: Contest, contestant: Contestant, folder: Path, run: Path, seed: int) -> None:
+    orders = folder / "orders"
+    orders.mkdir(parents=True, exist_ok=True)
+    config, order, log = (orders / f"{run.name}{suffix}" for suffix in (".yaml", ".json", ".log"))
+    write_text(config, dump_yaml(contestant.of_seed(seed)))
+    write_json(order, {"folder": str(run), "experiment": str(config), "warm_up": contest.rules.warm_up})
+    code = _launch(order, log)
+    if code in _STOPPED:
+        raise KeyboardInterrupt
+    if code != 0:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise RunError(
+            f"trial {run.name} of {contestant.label} failed: {lines[-1] if lines else 'it said nothing'}; its log is "
+            f"{log}. Mend the cause and give the same command again: finished trials are kept"
+        )
+
+
+def _launch(order: Path, log: Path) -> int:
+    """Do the ordered trial in a process of its own and return its exit code."""
+    command = [sys.executable, "-m", "windtunnel.comparison.trial", str(order)]
+    with log.open("ab") as output:
+        return subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+
+
+def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) -> Trial:
+    noted = json.loads((run / "trial.json").read_text(encoding="utf-8"))
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    return Trial(
+        letter=contestant.letter,
+        seed=seed,
+        folder=run,
+        accuracy=float(summary["metrics"].get(contest.metric, 0.0)) if summary["status"] == "finished" else 0.0,
+        seconds=summary["seconds"] | {"cold_start": noted["cold_start_seconds"]},
+        diverged=summary["status"] == "diverged",
+        resumed=noted["resumed"],
+        machine=noted["machine"],
+    )
+
+
+def _check_machine(before: list[Trial], trial: Trial) -> None:
+    if before and before[0].machine != trial.machine:
+        differences = [
+            f"{field} {value} and {trial.machine.get(field)}"
+            for field, value in before[0].machine.items()
+            if trial.machine.get(field) != value
+        ]
+        raise UsageError(
+            f"trials {before[0].folder.name} and {trial.folder.name} differ in {', '.join(differences)}: times of "
+            "different machines or versions cannot be compared; start another comparison with --name"
+        )

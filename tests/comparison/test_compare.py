@@ -1,0 +1,154 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windtunnel.comparison import trial
+from windtunnel.comparison.answer import evaluate_trials
+from windtunnel.comparison.contest import Contest, Rules, set_up
+from windtunnel.comparison.run import compare
+from windtunnel.comparison.trials import Trial, run_trials
+from windtunnel.config.experiment import Experiment
+from windtunnel.errors import RunError, UsageError
+
+
+def experiment(**fields: Any) -> Experiment:
+    tree = {
+        "name": "tiny",
+        "data": {
+            "source": "digits",
+            "split": {"name": "official", "validation": 0.1},
+            "batch_size": 16,
+            "train_limit": 64,
+        },
+        "model": {"name": "cnn", "widths": [4, 4], "hidden": 4},
+        "train": {"epochs": 1.0},
+        "runtime": {"device": "cpu", "threads": 1, "tune_allocator": False},
+    }
+    return Experiment.model_validate(tree | fields)
+
+
+SLOW = experiment()
+FAST = experiment(optim={"name": "sgd", "lr": 0.2})
+
+
+def contest(**rules: Any) -> Contest:
+    return set_up([("slow", SLOW), ("fast", FAST)], Rules(**rules))
+
+
+def trials(accuracies: list[float], seconds: list[float], letter: str) -> list[Trial]:
+    return [
+        Trial(letter, seed, Path("run"), accuracy, {"train": second, "cold_start": second}, False, False, {})
+        for seed, (accuracy, second) in enumerate(zip(accuracies, seconds, strict=True))
+    ]
+
+
+def pairs(a: list[Trial], b: list[Trial]) -> list[list[Trial]]:
+    return [list(pair) for pair in zip(a, b, strict=True)]
+
+
+def test_order_is_abba() -> None:
+    letters = "".join(one.letter for pair in range(4) for one in contest().order(pair))
+    assert letters == "ABBAABBA"
+
+
+@pytest.mark.parametrize(
+    ("designs", "rules", "said"),
+    [
+        ([("one", SLOW)], Rules(), "at least two"),
+        ([("one", SLOW), ("two", FAST)], Rules(trials=1), "--trials"),
+        ([("one", SLOW), ("two", SLOW.model_copy(update={"name": "x", "seed": 3}))], Rules(), "same experiment"),
+        ([("one", SLOW), ("two", FAST)], Rules(alpha=1.5), "--alpha"),
+        ([("one", SLOW), ("two", FAST)], Rules(accuracy_margin=0.0), "--accuracy-margin"),
+        (
+            [("one", SLOW), ("two", experiment(data=SLOW.data.model_dump() | {"split": {"name": "official"}}))],
+            Rules(),
+            r"data\.split",
+        ),
+        (
+            [("one", SLOW), ("two", experiment(evaluate={"test": False}))],
+            Rules(metric="test_accuracy"),
+            "does not read its test",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_anything_runs(designs: Any, rules: Rules, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        set_up(designs, rules)
+
+
+def test_s1_s_published_trials_get_the_verdict_the_report_could_not_give() -> None:
+    base = trials([0.9403, 0.94, 0.9399, 0.9401, 0.9408], [114.545, 114.254, 114.332, 114.365, 114.409], "A")
+    modified = trials([0.9308, 0.9315, 0.9316, 0.9322, 0.9145], [108.288, 107.908, 107.976, 107.866, 108.334], "B")
+    planned = evaluate_trials(contest(trials=5, stop_early=False), pairs(base, modified)).answers[0]
+    assert "5.5% faster (95% CI 5.4 to 5.6%, p<0.0001)" in planned.sentence
+    assert "1.21 points worse (95% CI -2.27 to -0.83, p=0.027)" in planned.sentence
+    looked_at = evaluate_trials(contest(trials=5), pairs(base, modified)).answers[0]
+    assert (looked_at.time_finding.decision, looked_at.accuracy_finding.decision) == ("differs", "open")
+    assert "not shown to be better or worse (-1.21 points" in looked_at.sentence
+
+
+def test_equal_designs_are_called_equal_within_the_margins() -> None:
+    noise = [0.0001, -0.0001, 0.0002, -0.0002, 0.0, 0.0001, -0.0001, 0.0]
+    a = trials([0.9 + x for x in noise], [10 + 10 * x for x in noise], "A")
+    b = trials([0.9 - x for x in noise], [10 - 20 * x for x in noise], "B")
+    answer = evaluate_trials(contest(trials=8), pairs(a, b)).answers[0]
+    assert (answer.time_finding.decision, answer.accuracy_finding.decision) == ("equivalent", "equivalent")
+    assert "equally fast within 2% and equally accurate within 0.2 points" in answer.sentence
+
+
+def test_trials_end_when_every_question_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int) -> Trial:
+        better = contestant.letter == "B"
+        return trials([0.9 + 0.05 * better + 0.001 * seed], [10.0 - 5 * better + 0.01 * (seed % 3)], contestant.letter)[
+            0
+        ]
+
+    monkeypatch.setattr("windtunnel.comparison.trials._run_once", pretend)
+    found = run_trials(contest(trials=50), tmp_path, lambda trial, position: None)
+    assert 2 < len(found) < 10
+    everything = run_trials(contest(trials=12, stop_early=False), tmp_path, lambda trial, position: None)
+    assert len(everything) == 12
+
+
+def test_trials_of_another_machine_are_not_mixed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int) -> Trial:
+        return Trial(contestant.letter, seed, tmp_path, 0.9, {"train": 1.0}, False, False, {"host": contestant.letter})
+
+    monkeypatch.setattr("windtunnel.comparison.trials._run_once", pretend)
+    with pytest.raises(UsageError, match="host A and B"):
+        run_trials(contest(), tmp_path, lambda trial, position: None)
+
+
+def launch_here(order: Path, log: Path) -> int:
+    """Do a trial in this process, which saves the start of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["trial", str(order)])
+        trial.main()
+    return 0
+
+
+def test_a_comparison_runs_and_given_again_runs_nothing_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("windtunnel.comparison.trials._launch", launch_here)
+    designs = [("slow", SLOW), ("fast", FAST)]
+    rules = Rules(trials=2)
+    first = compare(designs, rules, runs_dir=tmp_path)
+    written = {path: path.stat().st_mtime_ns for path in first.folder.glob("runs/*/summary.json")}
+    assert len(written) == 4
+    told: list[str] = []
+    again = compare(designs, rules, runs_dir=tmp_path, tell=lambda trial, position: told.append(trial.letter))
+    assert told == ["A", "B", "B", "A"]
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert again.comparison == first.comparison
+    held = json.loads((first.folder / "comparison.json").read_text())
+    assert len(held["trials"]) == 4
+    assert (first.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_trial_that_fails_names_its_log_and_leaves_the_others(tmp_path: Path) -> None:
+    broken = experiment(runtime={"device": "cuda:99", "threads": 1})
+    with pytest.raises(RunError, match=r"0000-B\.log"):
+        compare([("slow", SLOW), ("broken", broken)], Rules(trials=2, warm_up=False), runs_dir=tmp_path)
+    assert list(tmp_path.glob("comparisons/*/runs/0000-A/summary.json"))
