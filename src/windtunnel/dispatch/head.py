@@ -1,7 +1,7 @@
 """The head of a sweep whose runs other machines pull: it holds the source and the journal, and no device."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +31,7 @@ class PoolHead:
         source: gives the jobs and hears how they go.
         view: shows people what happens.
         settings: how to behave; ``lookahead`` jobs are offered at most.
+        tend: called now and then with the pool, e.g. to start those who pull from it and to tell which have died.
         expiry_s: seconds without a beat after which a worker's runs are offered again.
     """
 
@@ -41,6 +42,7 @@ class PoolHead:
         *,
         view: View | None = None,
         settings: Settings | None = None,
+        tend: Callable[[Pool], None] | None = None,
         expiry_s: float = EXPIRY_S,
     ) -> None:
         self._settings = settings or Settings()
@@ -49,6 +51,7 @@ class PoolHead:
         self._source = source
         self._view = view or SilentView()
         self._watch = Watch(self._pool, expiry_s)
+        self._tend = tend
         self._state = SweepState()
         self._jobs: dict[str, Job] = {}
         self._readers: dict[str, EpochReader] = {}
@@ -83,6 +86,8 @@ class PoolHead:
             yield stack.enter_context(listen_for_signals())
 
     def _tick(self) -> None:
+        if self._tend is not None:
+            self._tend(self._pool)
         self._take()
         self._hear_wishes()
         for job in self._watch.free_expired():

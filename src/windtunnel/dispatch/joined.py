@@ -83,6 +83,7 @@ def join_pool(
     view: View | None = None,
     settings: Settings | None = None,
     command: Command = worker_command,
+    name: str = "",
     expiry_s: float = EXPIRY_S,
 ) -> list[Outcome]:
     """Pull runs from the sweep in ``folder`` until all have ended; return how those pulled here did.
@@ -95,6 +96,7 @@ def join_pool(
         view: shows people what happens.
         settings: how to behave; but one run is kept waiting, so that others may pull the rest.
         command: makes a worker's command from its order.
+        name: this machine's name in the pool, never used before; empty for one made up.
         expiry_s: seconds without a beat after which another worker's runs are taken over.
 
     Raises:
@@ -103,7 +105,7 @@ def join_pool(
     pool = Pool(folder / FOLDER / "pool")
     if not (pool.path / "open").is_dir():
         raise UsageError(f"{folder} offers no runs; start the sweep with --engine join first, then join it")
-    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     source = ClaimedJobs(pool, name, expiry_s=expiry_s)
     own = pool.path / "workers" / name
     own.mkdir()

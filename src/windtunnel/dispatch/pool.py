@@ -92,6 +92,11 @@ class Pool:
             entry, _, worker = path.name.rpartition(_AT)
             yield entry, worker, path
 
+    def release_all(self, worker: str) -> list[str]:
+        """Offer again every run that ``worker`` held; return their ids."""
+        held = [(path, entry) for entry, holder, path in self.claims() if holder == worker]
+        return [_job_of(entry) for path, entry in held if self.give_back(path, entry)]
+
     def give_back(self, path: Path, entry: str) -> bool:
         """Offer the run claimed by the file ``path`` again; return whether it was still claimed so."""
         try:
