@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from windtunnel.dispatch.types import Estimate, Outcome
-from windtunnel.sweeps import dry_run
-from windtunnel.sweeps import run as sweeps
+from windtunnel.sweeps import dry_run, engines
 
 
 class Priced:
@@ -41,7 +40,7 @@ class Dispatched:
 @pytest.fixture(autouse=True)
 def _no_training(monkeypatch):
     monkeypatch.setattr(dry_run, "Estimator", Priced)
-    monkeypatch.setattr(sweeps, "Dispatcher", Dispatched)
+    monkeypatch.setattr(engines, "Dispatcher", Dispatched)
 
 
 def test_a_dry_run_lists_runs_needs_time_and_bound_and_writes_nothing(cli, tmp_path):

@@ -12,6 +12,7 @@ import windtunnel
 from windtunnel.dispatch.journal import is_held, read_journal
 from windtunnel.dispatch.types import Estimate
 from windtunnel.errors import UsageError
+from windtunnel.sweeps import engines
 from windtunnel.sweeps import run as sweeps
 from windtunnel.sweeps.folder import open_sweep
 from windtunnel.sweeps.winner import measure_winner, read_tests
@@ -42,14 +43,14 @@ class Priced:
 
 @pytest.fixture
 def priced(monkeypatch):
-    monkeypatch.setattr(sweeps, "Estimator", Priced)
+    monkeypatch.setattr(engines, "Estimator", Priced)
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory):
     """A sweep that ran to its end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeps, "Estimator", Priced)
+        patch.setattr(engines, "Estimator", Priced)
         return windtunnel.sweep(CONFIG, runs_dir=tmp_path_factory.mktemp("ended"))
 
 
@@ -88,7 +89,7 @@ import sys
 from pathlib import Path
 import windtunnel
 from windtunnel.dispatch.types import Estimate
-from windtunnel.sweeps.run import Estimator
+from windtunnel.sweeps.engines import Estimator
 Estimator.estimate = lambda self, experiment: Estimate(2**29, seconds=1.0, source="measured")
 windtunnel.sweep(sys.argv[1], runs_dir=Path(sys.argv[2]))
 """
@@ -129,7 +130,7 @@ def _events(folder):
 )
 def test_what_the_machine_has_not_is_refused_before_anything_is_written(tmp_path, machine, said):
     with pytest.raises(UsageError, match=said):
-        windtunnel.sweep(CONFIG, runs_dir=tmp_path, machine=sweeps.Machine(**machine))
+        windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engines.Engine(machine=engines.Machine(**machine)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from windtunnel.dispatch.snapshot import View
     from windtunnel.sweeps.definition import Definition
+    from windtunnel.sweeps.engines import Machine
     from windtunnel.sweeps.folder import SweepFolder
-    from windtunnel.sweeps.run import Machine
 
 SweepDir = Annotated[
     str, typer.Argument(metavar="SWEEP", help="A sweep's folder, or the name of one under the runs folder.")
@@ -65,9 +65,13 @@ def run(
     threads: Annotated[int, typer.Option(help="CPU threads of each run.")] = 1,
     policy: Annotated[str, typer.Option(help="How runs are packed: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
     engine: Annotated[
-        Literal["local", "join"],
-        typer.Option(help="Train here, or leave that to machines that `windtunnel worker --join` the sweep's folder."),
+        Literal["local", "join", "ray", "fused"],
+        typer.Option(
+            help="local packs runs here; join leaves them to machines that `windtunnel worker --join` the folder; ray "
+            "to the nodes of a cluster; fused trains runs of one architecture as one network where that is faster."
+        ),
     ] = "local",
+    address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -84,6 +88,7 @@ def run(
       windtunnel sweep wandb-sweep.yaml base=cifar10/cnn
     """
     from windtunnel.sweeps.definition import load_definition
+    from windtunnel.sweeps.engines import Engine
     from windtunnel.sweeps.run import find_place, run_definition
 
     definition = load_definition(reference, overrides or ())
@@ -95,7 +100,7 @@ def run(
         return
     place = find_place(reference, runs_dir)
     with _view(quiet=quiet or as_json) as view:
-        result = run_definition(definition, place, machine=machine, policy=policy, engine=engine, view=view)
+        result = run_definition(definition, place, engine=Engine(engine, machine, policy, address), view=view)
     _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
     if not as_json:
         print(f"\nmore with: windtunnel sweep results {result.folder.path}")
@@ -157,7 +162,7 @@ def test(
 
 def _machine(device: str, memory: str | None, parallel: int | None, threads: int) -> "Machine":
     from windtunnel.dispatch.devices import parse_bytes
-    from windtunnel.sweeps.run import Machine
+    from windtunnel.sweeps.engines import Machine
 
     held = parse_bytes(memory) if memory is not None else None
     return Machine(device=device, memory=held, parallel=parallel, threads=threads)

@@ -15,8 +15,9 @@ from windtunnel.dispatch.packing import DeviceLoad, find_misfits
 from windtunnel.dispatch.portfolio import check_policy
 from windtunnel.dispatch.types import Estimate, Job
 from windtunnel.sweeps.definition import Definition, describe_choices
+from windtunnel.sweeps.engines import Machine
 from windtunnel.sweeps.folder import PointRecord, SweepFolder
-from windtunnel.sweeps.run import Machine, check_sweep
+from windtunnel.sweeps.run import check_sweep
 from windtunnel.sweeps.space import count_grid
 from windtunnel.sweeps.study import Study
 
