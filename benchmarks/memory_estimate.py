@@ -30,7 +30,7 @@ from torch._C._profiler import _EventType
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import describe_device
 from windtunnel.dispatch.estimate.asking import ask_for_traces
-from windtunnel.dispatch.estimate.estimator import HEAP_GROWTH
+from windtunnel.dispatch.estimate.estimator import EVALUATION_GROWTH, TRAINING_GROWTH
 from windtunnel.dispatch.estimate.memory import resident_peak
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.evaluation.predict import predict_logits
@@ -166,7 +166,8 @@ def predict(traced: Traced, model: str, phase: str, *, resident: bool) -> int:
         # measured alone: without the optimizer's state and training's last batch, which a run still holds
         kept = traced.parameters
         live = traced.evaluation_peak - traced.optimizer_state - MODELS[model] * IMAGE_BYTES
-    return round(live + HEAP_GROWTH * (live - kept)) if resident else live
+    growth = TRAINING_GROWTH if phase == "train" else EVALUATION_GROWTH
+    return round(live + growth * (live - kept)) if resident else live
 
 
 def compare(path: Path, models: tuple[str, ...], *, resident: bool) -> list[dict[str, Any]]:

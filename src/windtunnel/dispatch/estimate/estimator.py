@@ -24,8 +24,10 @@ from windtunnel.dispatch.types import Estimate, Job, Outcome
 from windtunnel.errors import UsageError
 
 _MARGIN, _MARGIN_MEASURED = 0.10, 0.03
-# glibc's heap cannot reuse an aligned block's hole for a block of the same size; benchmarks/memory_estimate.py
-HEAP_GROWTH = 0.25
+# How far glibc's heap grows beyond what is live, as a share of it: a hole cannot serve an aligned block of its own size
+# again. Evaluation, which frees every layer's output at once, leaves most holes, unless large blocks are mapped one by
+# one because the allocator was not tuned. Measured by benchmarks/memory_estimate.py --resident.
+TRAINING_GROWTH, EVALUATION_GROWTH = 0.25, 1.75
 _RECENT = 5
 
 
@@ -198,7 +200,7 @@ class Estimator:
             "activations": traced.activations,
             "gradients": traced.train_peak - permanent - traced.activations,
             "beyond_training": live - traced.train_peak,
-            "allocator": round(HEAP_GROWTH * (live - permanent)) if on_cpu else max(traced.reserved - live, 0),
+            "allocator": max((_heap(experiment, traced) if on_cpu else traced.reserved) - live, 0),
             "data": traced.data,
             "context": self._context(experiment),
         }
@@ -216,6 +218,15 @@ class Estimator:
         if text not in self._contexts:
             self._contexts[text] = _cached_context(text, wanted)
         return self._contexts[text]
+
+
+def _heap(experiment: Experiment, traced: Traced) -> int:
+    """Return how high the host's heap rises for what is live."""
+    permanent = traced.parameters + traced.optimizer_state + traced.averaging
+    growth = EVALUATION_GROWTH if experiment.runtime.tune_allocator else TRAINING_GROWTH
+    training = traced.train_peak + TRAINING_GROWTH * (traced.train_peak - permanent)
+    evaluation = traced.evaluation_peak + growth * (traced.evaluation_peak - permanent)
+    return round(max(training, evaluation))
 
 
 def _modules(experiment: Experiment) -> list[str]:

@@ -2,7 +2,8 @@
 
 The real model, optimizer, loss and averaging are built by the project's own builders and then lose their data; the
 step and the views are the very functions a run calls. Everything is traced as the CPU would do it, whatever device the
-run is for: operators of CUDA differ in a few places (dropout keeps bytes there, floats here; cuDNN takes workspaces).
+run is for: operators of CUDA differ in a few places (dropout keeps bytes there, floats here; cuDNN takes workspaces,
+which are not counted).
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import Batch
 from windtunnel.data.open import OpenedData
 from windtunnel.dispatch.estimate.allocators import CudaCache, find_peak
+from windtunnel.dispatch.estimate.scratch import convolution_scratch
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.dispatch.estimate.tracker import StorageLog
 from windtunnel.evaluation.tta import PlainView, Views
@@ -43,7 +45,7 @@ def trace(experiment: Experiment) -> Traced:
         UsageError: its data, model or groups cannot be had as described.
     """
     parts = assemble(_traceable(experiment))
-    mode, log = FakeTensorMode(), StorageLog()
+    mode, log = FakeTensorMode(), StorageLog(convolution_scratch)
     with mode:
         empty = _without_data(parts, mode)
         log.add(_state_of(empty.model), "parameters")
@@ -55,7 +57,7 @@ def trace(experiment: Experiment) -> Traced:
             _evaluate(empty)
             del last
         step_flops = _count_flops(lambda: train_step(empty, state, _train_batch(empty)))
-        image_flops = _count_flops(lambda: _view(empty, PlainView(), size=1))
+        image_flops = _count_flops(lambda: _view(empty, PlainView(), 1))
     memory = _sum_up(parts.model, log, trained)
     validation = len(parts.data.validation) if parts.data.validation is not None else 0
     return Traced(
@@ -131,19 +133,22 @@ def _images(parts: Parts, size: int) -> Tensor:
 
 def _evaluate(parts: Parts) -> None:
     """Validate in the plain view and test in the run's own views, as far as the run does."""
-    data, batch_size = parts.data, parts.experiment.evaluate.batch_size
+    data = parts.data
     if data.validation is not None and parts.experiment.train.validate_every > 0:
         with parts.ema.swapped_in() if parts.ema is not None else nullcontext():
-            _view(parts, PlainView(), size=min(batch_size, len(data.validation)))
+            _view(parts, PlainView(), len(data.validation))
     if data.test is not None and parts.experiment.evaluate.test:
-        _view(parts, parts.views, size=min(batch_size, len(data.test)))
+        _view(parts, parts.views, len(data.test))
 
 
 @torch.no_grad()
-def _view(parts: Parts, views: Views, *, size: int) -> None:
+def _view(parts: Parts, views: Views, images: int) -> None:
+    """Pass batches of ``images`` through; a second one finds the weights that autocast has converted still there."""
+    batch_size = parts.experiment.evaluate.batch_size
     parts.model.eval()
     with parts.precision.autocast():
-        views(parts.model, _images(parts, size)).float()
+        for start in range(0, min(images, 2 * batch_size), batch_size):
+            views(parts.model, _images(parts, min(batch_size, images - start))).float()
     parts.model.train()
 
 
@@ -165,7 +170,7 @@ def _sum_up(model: nn.Module, log: StorageLog, trained: int) -> dict[str, int]:
         "train_peak": train.bytes,
         "evaluation_peak": before + find_peak(log.events[trained:], {}).bytes,
         "checkpoint_peak": sum(held.values()) + _CHECKPOINT_COPIES * held["parameters"],
-        "reserved": CudaCache().run(log.events),
+        "reserved": CudaCache().run(event for event in log.events if log.labels.get(event.block) != "scratch"),
     }
 
 

@@ -1,7 +1,7 @@
 """Watching tensors come and go: a dispatch mode that logs every storage of an eager computation."""
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -16,11 +16,15 @@ class StorageLog(TorchDispatchMode):
     """Logs the allocation and the release of every storage that an operator returns, each once.
 
     Entered within a fake-tensor mode it sees sizes without any memory being taken. What an operator takes and gives
-    back within itself stays unseen.
+    back within itself stays unseen, so it is asked for and logged under the label ``scratch``.
+
+    Args:
+        scratch: returns the bytes an operator, called with some arguments, holds besides its results.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Callable[[Any, Sequence[Any]], int]) -> None:
         super().__init__()
+        self._scratch = scratch
         self.events: list[Event] = []
         self.labels: dict[int, str] = {}
         self._blocks: Any = WeakIdKeyDictionary()
@@ -38,15 +42,22 @@ class StorageLog(TorchDispatchMode):
         for value in tree_iter(result):
             if isinstance(value, torch.Tensor):
                 self._note(value)
+        if size := self._scratch(func, args):
+            block = self._next_block()
+            self.labels[block] = "scratch"
+            self.events += [Event(block, size), Event(block, -size)]
         return result
 
     def _note(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage in self._blocks:
             return
-        block, size = self._count, storage.nbytes()
-        self._count += 1
+        block, size = self._next_block(), storage.nbytes()
         self._blocks[storage] = block
         if size:
             self.events.append(Event(block, size))
             weakref.finalize(storage, self.events.append, Event(block, -size))
+
+    def _next_block(self) -> int:
+        self._count += 1
+        return self._count
