@@ -74,7 +74,8 @@ def show_shift(
         print(
             f"expected accuracy on {estimate.path} ({estimate.images:,} images): {estimate.accuracy:.1%} "
             f"+- {100 * estimate.error:.1f} points "
-            f"({_words(result.choice.estimator)}; its mean error on held-out corruptions)"
+            f"({_words(result.choice.estimator)}; its mean error on held-out corruptions)\n"
+            "where its classes are shared out as among the validation images"
         )
     print(f"figures and picture: {result.out}")
 
@@ -96,6 +97,7 @@ def _estimator_rows(result: "ShiftResult") -> list[dict[str, Any]]:
             "estimator": _words(name) + (" (chosen)" if name == choice.estimator else ""),
             "points off, choosing": f"{100 * choice.choosing_errors[name]:.1f}",
             "points off, held out": f"{100 * error:.1f}",
+            **({"expects": f"{result.target.by_estimator[name]:.1%}"} if result.target else {}),
         }
         for name, error in choice.judging_errors.items()
     ]

@@ -153,34 +153,46 @@ def _check_packages(format: ExportFormat) -> None:
 
 
 def _write_onnx(path: Path, parts: Parts, held: Part) -> float:
-    classifier, example = _classifier(parts), held.images[:2].contiguous()
     with _exporting("onnx"):
+        traced = _trace(parts, held)
+        # from the traced program: given the module, the exporter would fall back to a fixed batch size in silence
         program = torch.onnx.export(
-            classifier,
-            (example,),
+            traced,
+            (),
             input_names=["images"],
             output_names=["logits"],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
         assert program is not None
         program.save(path)
-    session = import_object("onnxruntime:InferenceSession")(str(path), providers=["CPUExecutionProvider"])
-    return _compare(parts, held, lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]))
+        session = import_object("onnxruntime:InferenceSession")(str(path), providers=["CPUExecutionProvider"])
+        answers = _ask(held, lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]))
+    return _check(answers, predict_images(parts, held.images))
 
 
 def _write_program(path: Path, parts: Parts, held: Part) -> float:
-    classifier, example = _classifier(parts), held.images[:2].contiguous()
     with _exporting("torch"):
-        shapes = {"images": {0: torch.export.Dim("batch")}}
-        program = torch.export.export(classifier, (example,), dynamic_shapes=shapes)
         with path.open("wb") as file:
-            torch.export.save(program, file)
+            torch.export.save(_trace(parts, held), file)
         with path.open("rb") as file:
             loaded = torch.export.load(file).module()
-    return _compare(parts, held, loaded)
+        answers = _ask(held, loaded)
+    return _check(answers, predict_images(parts, held.images))
+
+
+def _trace(parts: Parts, held: Part) -> torch.export.ExportedProgram:
+    """Return the network behind its normalisation as a program of any batch size."""
+    classifier = BytesClassifier(network=parts.model, mean=parts.data.mean, std=parts.data.std).eval()
+    shapes = {"images": {0: torch.export.Dim("batch")}}
+    return torch.export.export(classifier, (held.images[:2].contiguous(),), dynamic_shapes=shapes)
+
+
+def _ask(held: Part, ask: Callable[[Tensor], Tensor]) -> Float[Tensor, "n k"]:
+    """Return the answers to the images in batches of 1, of 7 and of the rest."""
+    images = held.images.contiguous()
+    return torch.cat([ask(batch) for batch in images.tensor_split((1, 8)) if len(batch)])
 
 
 def _write_weights(path: Path, parts: Parts, held: Part) -> float:
@@ -212,19 +224,6 @@ def _exporting(format: ExportFormat) -> Iterator[None]:
         raise ModelError(
             f"the network cannot be written as {format}: {said}; --format state_dict always can"
         ) from error
-
-
-def _classifier(parts: Parts) -> BytesClassifier:
-    return BytesClassifier(network=parts.model, mean=parts.data.mean, std=parts.data.std).eval()
-
-
-def _compare(parts: Parts, held: Part, ask: Callable[[Tensor], Tensor]) -> float:
-    """Ask in batches of 1, of 7 and of the rest, and return the largest difference from the run's own logits."""
-    images = held.images.contiguous()
-    sizes = [1, min(7, len(images) - 1), max(len(images) - 8, 0)]
-    with torch.no_grad():
-        answers = [ask(batch) for batch in images.split([size for size in sizes if size]) if len(batch)]
-    return _check(torch.cat(answers), predict_images(parts, held.images))
 
 
 def _check(answered: Float[Tensor, "n k"], expected: Float[Tensor, "n k"]) -> float:

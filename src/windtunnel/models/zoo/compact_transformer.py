@@ -182,7 +182,7 @@ class CompactTransformer(nn.Module):
         """Return the logits."""
         tokens = self.tokenizer(images).flatten(2).transpose(1, 2)
         if self.class_token is not None:
-            tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
+            tokens = torch.cat([self.class_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         tokens = self.norm(self.layers(self.dropout(tokens + self.positions)))
         pooled = tokens[:, 0] if self.pool is None else self.pool(tokens)
         return cast(Tensor, self.head(pooled))
