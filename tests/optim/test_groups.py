@@ -62,3 +62,19 @@ def test_sgd_state_round_trips(model: nn.Module) -> None:
     other.load_state_dict(optimizer.state_dict())
     buffers = [[state["momentum_buffer"] for state in o.state.values()] for o in (optimizer, other)]
     assert all(torch.equal(a, b) for a, b in zip(*buffers, strict=True))
+
+
+def test_a_fading_group_falls_to_zero_in_a_line_of_its_own(model: nn.Module) -> None:
+    config = Sgd(lr=0.1, groups=(ParameterGroup(match="head.*", train_epochs=2.0, fades=True),))
+    optimizer = config.build(model=model)
+    rates = []
+    for epochs in (0.0, 0.5, 1.5, 2.0):
+        set_learning_rates(optimizer, 0.7)
+        freeze_groups(optimizer, epochs)
+        rates.append([group["lr"] for group in optimizer.param_groups])
+    assert [pytest.approx(pair) for pair in ([0.1, 0.07], [0.075, 0.07], [0.025, 0.07], [0.0, 0.07])] == rates
+
+
+def test_fading_needs_an_end() -> None:
+    with pytest.raises(ValueError, match="train_epochs above 0"):
+        ParameterGroup(match="*", fades=True)

@@ -29,6 +29,14 @@ class ParameterGroup(FrozenConfig):
     """Weight decay of the group; ``null`` keeps the optimizer's."""
     train_epochs: NonNegativeReal | None = None
     """Frozen after this many epochs; 0 freezes from the start, ``null`` trains throughout."""
+    fades: Flag = False
+    """Until it is frozen its rate falls in a line from its peak to 0, in place of the schedule (airbench94_muon)."""
+
+    @model_validator(mode="after")
+    def _fading_needs_an_end(self) -> "ParameterGroup":
+        if self.fades and not self.train_epochs:
+            raise ValueError("fades needs train_epochs above 0, the epochs until the rate is 0")
+        return self
 
 
 class _Optimizer(Component):

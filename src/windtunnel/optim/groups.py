@@ -24,8 +24,8 @@ def group_parameters(
 ) -> list[dict[str, Any]]:
     """Return torch parameter groups: one for each of ``groups`` that has members and one for the rest.
 
-    Each holds ``peak_lr`` (what schedules scale) and ``train_epochs`` beside torch's own keys. Parameters that do not
-    require gradients are left out, as are those that ``only`` does not want.
+    Each holds ``peak_lr`` (what schedules scale), ``train_epochs`` and ``fades`` beside torch's own keys. Parameters
+    that do not require gradients are left out, as are those that ``only`` does not want.
 
     Raises:
         ConfigError: a pattern matches no trainable parameter, wanted or not.
@@ -37,18 +37,14 @@ def group_parameters(
         wanted = [trainable[name] for name in names if only(name, trainable[name])]
         if wanted:
             decay = weight_decay if group.weight_decay is None else group.weight_decay
-            result.append(_torch_group(wanted, lr * group.lr_scale, decay, group.train_epochs))
+            result.append(_torch_group(wanted, lr * group.lr_scale, decay, group))
     return result
 
 
 def set_learning_rates(optimizer: Optimizer, multiplier: float) -> None:
     """Set every group's learning rate to its peak times ``multiplier``; a rate on the device is changed in place."""
     for group in optimizer.param_groups:
-        rate = group["peak_lr"] * multiplier
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+        _set_rate(group, group["peak_lr"] * multiplier)
 
 
 def scale_learning_rates(optimizer: Optimizer, factor: float) -> None:
@@ -67,16 +63,28 @@ def put_rates_on_device(optimizer: Optimizer, device: torch.device) -> None:
 
 
 def freeze_groups(optimizer: Optimizer, epochs_done: float) -> None:
-    """Stop the gradients of groups whose ``train_epochs`` are over; a later step skips them."""
+    """Stop the gradients of groups whose ``train_epochs`` are over; a later step skips them.
+
+    Groups that fade get their rate here, after ``set_learning_rates``, whose rate they do not follow.
+    """
     for group in optimizer.param_groups:
         if group["train_epochs"] is None:
             continue
         trains = epochs_done < group["train_epochs"]
         for parameter in group["params"]:
             parameter.requires_grad_(trains)
+        if group["fades"]:
+            _set_rate(group, group["peak_lr"] * max(0.0, 1 - epochs_done / group["train_epochs"]))
 
 
 _THE_REST = ParameterGroup(match="*")
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def _assign(model: nn.Module, names: list[str], groups: Sequence[ParameterGroup]) -> list[list[str]]:
@@ -92,8 +100,10 @@ def _assign(model: nn.Module, names: list[str], groups: Sequence[ParameterGroup]
     return [*members, left]
 
 
-def _torch_group(parameters: list[nn.Parameter], lr: float, decay: float, epochs: float | None) -> dict[str, Any]:
-    return {"params": parameters, "lr": lr, "peak_lr": lr, "weight_decay": decay, "train_epochs": epochs}
+def _torch_group(parameters: list[nn.Parameter], lr: float, decay: float, group: ParameterGroup) -> dict[str, Any]:
+    """Return torch's own keys and ours: whatever is kept here is in the checkpoint, too."""
+    ours = {"peak_lr": lr, "train_epochs": group.train_epochs, "fades": group.fades}
+    return {"params": parameters, "lr": lr, "weight_decay": decay, **ours}
 
 
 def _names_of_norms(model: nn.Module) -> set[str]:

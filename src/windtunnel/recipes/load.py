@@ -11,6 +11,7 @@ from windtunnel.config.problems import validate_tree
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96
+from windtunnel.recipes.airbench_muon import airbench94_muon, airbench94_muon_resized
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
 from windtunnel.recipes.quickstart import quickstart
 from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
@@ -25,6 +26,8 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar10/airbench94": airbench94,
     "cifar10/airbench95": airbench95,
     "cifar10/airbench96": airbench96,
+    "cifar10/airbench94_muon": airbench94_muon,
+    "cifar10/airbench94_muon_resized": airbench94_muon_resized,
 }
 
 _SWEEPS: Mapping[str, Callable[[], SweepConfig]] = {
