@@ -5,16 +5,25 @@ from pathlib import Path
 import pytest
 
 from windtunnel.dispatch.types import Estimate, Outcome
+from windtunnel.errors import UsageError
 from windtunnel.sweeps import dry_run, engines
 
 
 class Priced:
-    """An estimator that knows what every run needs: 4 GiB with a large batch, else 200 MiB, 10 s."""
+    """An estimator that knows what every run needs: 4 GiB with a large batch, else 200 MiB; and has no CIFAR-10."""
 
     def __init__(self, device, threads):
         pass
 
+    def estimate(self, experiment):
+        return self.estimate_all([experiment])[0]
+
+    def record_outcome(self, job, outcome):
+        pass
+
     def estimate_all(self, experiments):
+        if any(experiment.data.source.name == "cifar10" for experiment in experiments):
+            raise UsageError("cifar10: not found")
         return [
             Estimate(2**32 if experiment.data.batch_size > 64 else 200 * 2**20, seconds=10.0)
             for experiment in experiments
@@ -40,6 +49,7 @@ class Dispatched:
 @pytest.fixture(autouse=True)
 def _no_training(monkeypatch):
     monkeypatch.setattr(dry_run, "Estimator", Priced)
+    monkeypatch.setattr(engines, "Estimator", Priced)
     monkeypatch.setattr(engines, "Dispatcher", Dispatched)
 
 
@@ -47,7 +57,7 @@ def test_a_dry_run_lists_runs_needs_time_and_bound_and_writes_nothing(cli, tmp_p
     shown = cli("sweep", "quickstart_sweep", "--dry-run", "--memory", "500MiB", "--top", "2")
     assert shown.code == 0
     assert "8 runs, the first 2 of them:" in shown.out
-    assert "optim.lr=0.01" in shown.out
+    assert "0000-a55309-s0  0.01 " in shown.out
     assert "200 MiB" in shown.out
     assert "no packing takes less than 40 s, because of: " in shown.out
     assert not (tmp_path / "runs").exists()
@@ -106,6 +116,7 @@ def test_a_wandb_file_says_what_it_ignores(cli, tmp_path):
         (("quickstart_sweep", "--policy", "wieghted"), "did you mean 'weighted'"),
         (("quickstart_sweep", "--device", "cdua"), "device: there is no 'cdua'"),
         (("quickstart_swep",), "did you mean 'quickstart_sweep'"),
+        (("quickstart_sweep", "data.source=cifar10"), "cifar10: not found"),
         (("results", "nothing"), "no sweep 'nothing'"),
     ],
 )

@@ -14,7 +14,7 @@ from windtunnel.dispatch.types import Estimate
 from windtunnel.errors import UsageError
 from windtunnel.sweeps import engines
 from windtunnel.sweeps import run as sweeps
-from windtunnel.sweeps.folder import open_sweep
+from windtunnel.sweeps.folder import create_sweep, open_sweep
 from windtunnel.sweeps.winner import measure_winner, read_tests
 
 TINY = {
@@ -36,6 +36,9 @@ class Priced:
 
     def estimate(self, experiment):
         return Estimate(bytes=2**29, seconds=1.0, source="measured")
+
+    def estimate_all(self, experiments):
+        return [self.estimate(experiment) for experiment in experiments]
 
     def record_outcome(self, job, outcome):
         self.recorded.append(job.id)
@@ -91,6 +94,7 @@ import windtunnel
 from windtunnel.dispatch.types import Estimate
 from windtunnel.sweeps.engines import Estimator
 Estimator.estimate = lambda self, experiment: Estimate(2**29, seconds=1.0, source="measured")
+Estimator.estimate_all = lambda self, experiments: []
 windtunnel.sweep(sys.argv[1], runs_dir=Path(sys.argv[2]))
 """
 
@@ -137,7 +141,7 @@ def test_what_the_machine_has_not_is_refused_before_anything_is_written(tmp_path
 def test_two_sweeps_in_one_folder_are_refused(priced, tmp_path):
     from windtunnel.dispatch.journal import hold_folder
 
-    folder = sweeps.prepare(sweeps.build_definition(CONFIG), tmp_path)
+    folder = create_sweep(sweeps.build_definition(CONFIG), tmp_path)
     folder.dispatch.mkdir()
     with hold_folder(folder.dispatch):
         assert is_held(folder.dispatch)

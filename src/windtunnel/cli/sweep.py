@@ -184,7 +184,7 @@ def _print_plan(definition: "Definition", machine: "Machine", policy: str, *, to
     from windtunnel.sweeps.dry_run import plan_sweep
 
     plan = plan_sweep(definition, machine, policy=policy)
-    print(json.dumps(plan_tree(plan), indent=2) if as_json else format_plan(plan, top=top))
+    print(json.dumps(plan_tree(plan), indent=2) if as_json else format_plan(plan, definition.config.space, top=top))
 
 
 def _print_results(folder: "SweepFolder", *, top: int | None, as_csv: bool, as_json: bool) -> None:

@@ -14,16 +14,17 @@ from windtunnel.sweeps.definition import describe_value
 from windtunnel.sweeps.dry_run import Plan
 from windtunnel.sweeps.importance import Importance
 from windtunnel.sweeps.results import PointResult, Results, compare_with, rank_points
+from windtunnel.sweeps.space import Choices, Space
 
-_LONGEST_SETTINGS = 100
+_LONGEST_SETTING = 40
 
 
-def format_plan(plan: Plan, *, top: int) -> str:
+def format_plan(plan: Plan, space: Space, *, top: int) -> str:
     """Return a dry run: the first runs with what they need, and how long all take."""
     rows = [
         {
             "run": run.id,
-            "settings": _shorten(run.settings),
+            **_name_choices(space, run.choices),
             "seed": run.seed,
             "memory": format_bytes(run.estimate.bytes),
             "time": _format_time(run.estimate),
@@ -143,12 +144,11 @@ def _first_refusal(results: Results) -> str:
 
 def _point_rows(results: Results, points: Sequence[PointResult]) -> list[dict[str, Any]]:
     space, metric = results.definition.config.space, results.definition.config.metric
-    varied = [path for path, axis in space.items() if axis.values is None or len(axis.values) > 1]
     is_share = metric.endswith("accuracy")
     return [
         {
             "rank": rank,
-            **{path: _shorten(_name_value(space[path], point.choices, path)) for path in varied},
+            **_name_choices(space, point.choices),
             metric: _format_value(point.mean, is_share=is_share),
             "sd": _format_value(point.deviation, is_share=is_share),
             "n": len(point.values),
@@ -159,7 +159,13 @@ def _point_rows(results: Results, points: Sequence[PointResult]) -> list[dict[st
     ]
 
 
-def _name_value(axis: Axis, choices: Mapping[str, Any], path: str) -> str:
+def _name_choices(space: Space, choices: Choices) -> dict[str, str]:
+    """Return a column for each setting that varies."""
+    varied = [path for path, axis in space.items() if axis.values is None or len(axis.values) > 1]
+    return {path: _shorten(_name_value(space[path], choices, path)) for path in varied}
+
+
+def _name_value(axis: Axis, choices: Choices, path: str) -> str:
     """Return a setting in words: a component by its name alone where that tells it from the other values."""
     if path not in choices:
         return ""
@@ -218,4 +224,4 @@ def _point_tree(point: PointResult, best: PointResult | None) -> dict[str, Any]:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST_SETTINGS else text[: _LONGEST_SETTINGS - 3] + "..."
+    return text if len(text) <= _LONGEST_SETTING else text[: _LONGEST_SETTING - 3] + "..."

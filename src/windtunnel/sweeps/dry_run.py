@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from windtunnel.config.sweep import Tpe, is_countable
 from windtunnel.dispatch.accounts import compute_share, make_load
@@ -14,12 +12,12 @@ from windtunnel.dispatch.forecast import Forecast, make_forecast, make_task
 from windtunnel.dispatch.packing import DeviceLoad, find_misfits
 from windtunnel.dispatch.portfolio import check_policy
 from windtunnel.dispatch.types import Estimate, Job
-from windtunnel.sweeps.definition import Definition, describe_choices
+from windtunnel.sweeps.definition import Definition
 from windtunnel.sweeps.engines import Machine
-from windtunnel.sweeps.folder import PointRecord, SweepFolder
+from windtunnel.sweeps.folder import PointRecord
 from windtunnel.sweeps.run import check_sweep
-from windtunnel.sweeps.space import count_grid
-from windtunnel.sweeps.study import Study
+from windtunnel.sweeps.space import Choices, count_grid
+from windtunnel.sweeps.study import list_jobs
 
 _MOST_PRICED = 2000
 
@@ -30,14 +28,14 @@ class PlannedRun:
 
     Args:
         id: its id.
-        settings: what it varies, in words.
+        choices: dotted path -> value of what it varies.
         seed: its seed.
         estimate: what it needs.
         misfit: why no device can hold it; empty when one can.
     """
 
     id: str
-    settings: str
+    choices: Choices
     seed: int
     estimate: Estimate
     misfit: str = ""
@@ -76,7 +74,7 @@ def plan_sweep(definition: Definition, machine: Machine | None = None, *, policy
     check_policy(policy)
     check_sweep(definition)
     devices = (machine or Machine()).find_devices()
-    jobs, points = _list_jobs(definition)
+    jobs, points = list_jobs(definition, _MOST_PRICED)
     estimator = Estimator(devices[0].kind, threads=devices[0].threads)
     estimates = dict(
         zip((job.id for job in jobs), estimator.estimate_all([job.experiment for job in jobs]), strict=True)
@@ -94,12 +92,6 @@ def plan_sweep(definition: Definition, machine: Machine | None = None, *, policy
     )
 
 
-def _list_jobs(definition: Definition) -> tuple[list[Job], list[PointRecord]]:
-    with TemporaryDirectory() as place:
-        folder = SweepFolder(Path(place))
-        return Study(definition, folder).take(_MOST_PRICED), folder.read_points()
-
-
 def _count_runs(definition: Definition, listed: int) -> int:
     """Return the runs of the whole sweep: those listed, or what a search is set to and its space has."""
     strategy, space = definition.config.strategy, definition.config.space
@@ -112,7 +104,7 @@ def _count_runs(definition: Definition, listed: int) -> int:
 
 def _plan_run(job: Job, points: Sequence[PointRecord], estimate: Estimate, misfit: str) -> PlannedRun:
     choices = next(point.choices for point in points if job.id in point.jobs)
-    return PlannedRun(job.id, describe_choices(choices), job.experiment.seed, estimate, misfit)
+    return PlannedRun(job.id, choices, job.experiment.seed, estimate, misfit)
 
 
 def _explain_misfits(estimates: Mapping[str, Estimate], loads: Sequence[DeviceLoad]) -> dict[str, str]:

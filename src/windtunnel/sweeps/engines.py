@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from windtunnel.config.experiment import Experiment
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
 from windtunnel.dispatch.dispatcher import Dispatcher, Settings
@@ -114,6 +115,16 @@ class Engine:
             self.machine.find_devices()
         if self.name == "fused":
             refuse_pruning(config.pruning)
+
+    def try_out(self, experiments: Sequence[Experiment]) -> None:
+        """Find out whether runs can begin here at all, by what their estimates need: data, model, groups.
+
+        Raises:
+            UsageError: one of ``experiments`` cannot be run here.
+        """
+        if self.name == "local":
+            device = self.machine.find_devices()[0]
+            Estimator(device.kind, threads=device.threads).estimate_all(experiments)
 
     def build(self, folder: Path, source: JobSource, view: View | None) -> "Runner":
         """Return what runs the jobs of ``source`` in the sweep's ``folder``."""

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from windtunnel.config.experiment import Experiment
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Outcome
 from windtunnel.errors import UsageError
 from windtunnel.sweeps.check import check_points
-from windtunnel.sweeps.definition import Definition, build_definition, load_definition
+from windtunnel.sweeps.definition import DEFINITION_FILE, Definition, build_definition, load_definition
 from windtunnel.sweeps.engines import Engine
 from windtunnel.sweeps.folder import SweepFolder, create_sweep
 from windtunnel.sweeps.optuna_study import require_optuna
 from windtunnel.sweeps.results import PointResult, rank_points, read_results
-from windtunnel.sweeps.study import Study
+from windtunnel.sweeps.study import Study, list_jobs
 from windtunnel.training.folder import default_runs_dir
 
 FAILED_EXIT = 3
+_TRIED_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,18 @@ def run_definition(
     """Run a sweep that is already read, as :func:`sweep` does."""
     engine = engine or Engine()
     engine.check(definition.config)
-    folder = prepare(definition, runs_dir)
+    check_sweep(definition)
+    if not (definition.folder(runs_dir) / DEFINITION_FILE).exists():
+        engine.try_out(_one_of_each_data_set(definition))
+    folder = create_sweep(definition, runs_dir)
     return SweepResult(folder, engine.build(folder.path, Study(definition, folder), view).run())
 
 
-def prepare(definition: Definition, runs_dir: Path) -> SweepFolder:
-    """Check the sweep and return its folder, made on first use.
-
-    Raises:
-        UsageError: a point is not valid, Optuna is needed and missing, or the folder holds another sweep.
-    """
-    check_sweep(definition)
-    return create_sweep(definition, runs_dir)
+def _one_of_each_data_set(definition: Definition) -> list[Experiment]:
+    """Return an experiment for each data set among the first points: what is missing would be so for all of them."""
+    jobs, _ = list_jobs(definition, _TRIED_POINTS)
+    kinds = {job.experiment.data.model_dump_json(include={"source", "split"}): job.experiment for job in jobs}
+    return list(kinds.values())
 
 
 def check_sweep(definition: Definition) -> None:

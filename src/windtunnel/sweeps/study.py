@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from windtunnel.config.experiment import Experiment
@@ -207,3 +209,10 @@ class Study:
 
 
 _ENDINGS: Mapping[str, Literal["measured", "pruned"]] = {"finished": "measured", "pruned": "pruned"}
+
+
+def list_jobs(definition: Definition, limit: int) -> tuple[list[Job], list[PointRecord]]:
+    """Return the first jobs a sweep would give out and the points it looked at; nothing of it is kept."""
+    with TemporaryDirectory() as place:
+        folder = SweepFolder(Path(place))
+        return Study(definition, folder).take(limit), folder.read_points()
