@@ -5,9 +5,8 @@ Each case is measured in a process of its own, on random CIFAR-shaped images. Tw
 - allocations (the default): the most bytes torch's CPU allocator had handed out at once, from the events it reports to
   torch's profiler, weights included. This is what the trace predicts; the scratch space that operators take from the
   same allocator counts, although the trace cannot see it.
-- resident (``--resident``): how far the process's resident peak (VmHWM, from the kernel) rises above where it stood
-  when the run was assembled and its code was warm. It also holds what glibc cannot reuse and what libraries allocate
-  themselves, for which the estimate adds a fixed share; only a measured run of its kind makes it exact.
+- resident (``--resident``): the resident peak of the process of a whole short run (VmHWM, from the kernel), libraries,
+  data and holes in glibc's heap included, beside the estimate without its margin. Evaluation takes batches of 500.
 
     python benchmarks/memory_estimate.py [--quick] [--resident] [--out memory.json]
 """
@@ -30,7 +29,7 @@ from torch._C._profiler import _EventType
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import describe_device
 from windtunnel.dispatch.estimate.asking import ask_for_traces
-from windtunnel.dispatch.estimate.estimator import EVALUATION_GROWTH, TRAINING_GROWTH
+from windtunnel.dispatch.estimate.estimator import Estimator
 from windtunnel.dispatch.estimate.memory import resident_peak
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.evaluation.predict import predict_logits
@@ -38,6 +37,7 @@ from windtunnel.recipes import load_experiment
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.environment import process_settings
 from windtunnel.training.loaders import build_loader
+from windtunnel.training.run import train_in
 from windtunnel.training.state import TrainState
 from windtunnel.training.step import train_step
 
@@ -60,14 +60,14 @@ QUICK = ("lenet", "resnet20", "vit_lite_7_4")
 PRECISIONS, OPTIMIZERS = ("float32", "bfloat16"), ("sgd", "adamw")
 PHASES = ("eval", "train")
 STEPS = 3
-CLASSES = 10
+IMAGES, CLASSES = 1000, 10
 IMAGE_BYTES = 3 * 32 * 32 * 4
 
 
 def write_images(path: Path) -> None:
     """Write random images as an .npz."""
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (1024, 32, 32, 3), dtype=np.uint8)
+    images = generator.integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
     labels = np.arange(len(images)) % CLASSES
     np.savez(path, train_images=images, train_labels=labels, test_images=images, test_labels=labels)
 
@@ -138,18 +138,23 @@ def measure(path: Path, model: str, precision: str, optimizer: str, *phases: str
     return measured
 
 
-def measure_resident(path: Path, model: str, precision: str, optimizer: str, phase: str) -> dict[str, int]:
-    """Return how far the resident peak rises in a phase, weights added; called in a process of its own."""
+def measure_resident(path: Path, model: str, precision: str, optimizer: str) -> dict[str, int]:
+    """Return the resident peak of a whole short run; called in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        train_in(Path(folder) / "run", short_run(path, model, precision, optimizer))
+    return {"run": resident_peak()}
+
+
+def short_run(path: Path, model: str, precision: str, optimizer: str) -> Experiment:
+    """Return a run of a few steps and one evaluation in large batches."""
     experiment = build_experiment(path, model, precision, optimizer)
-    with process_settings(experiment.runtime):
-        parts = assemble(experiment)
-        weights = sum(tensor.nbytes for tensor in parts.model.state_dict().values())
-        run_phase(assemble(build_experiment(path, "lenet", precision, optimizer)), phase)
-        # 5 sets the high-water mark back to what is resident now, see proc(5)
-        Path("/proc/self/clear_refs").write_text("5")
-        before = resident_peak()
-        run_phase(parts, phase)
-        return {phase: weights + resident_peak() - before}
+    epochs = 2 * STEPS * MODELS[model] / IMAGES
+    return experiment.model_copy(
+        update={
+            "train": experiment.train.model_copy(update={"epochs": epochs}),
+            "evaluate": experiment.evaluate.model_copy(update={"batch_size": IMAGES // 2}),
+        }
+    )
 
 
 def measure_in_child(path: Path, case: tuple[str, ...], *, resident: bool) -> dict[str, int]:
@@ -159,34 +164,40 @@ def measure_in_child(path: Path, case: tuple[str, ...], *, resident: bool) -> di
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def predict(traced: Traced, model: str, phase: str, *, resident: bool) -> int:
+def predict(traced: Traced, model: str, phase: str) -> int:
     """Return the bytes estimated for a phase."""
-    kept, live = traced.parameters + traced.optimizer_state, traced.train_peak
-    if phase == "eval":
-        # measured alone: without the optimizer's state and training's last batch, which a run still holds
-        kept = traced.parameters
-        live = traced.evaluation_peak - traced.optimizer_state - MODELS[model] * IMAGE_BYTES
-    growth = TRAINING_GROWTH if phase == "train" else EVALUATION_GROWTH
-    return round(live + growth * (live - kept)) if resident else live
+    if phase == "train":
+        return traced.train_peak
+    # measured alone: without the optimizer's state and training's last batch, which a run still holds
+    return traced.evaluation_peak - traced.optimizer_state - MODELS[model] * IMAGE_BYTES
 
 
-def compare(path: Path, models: tuple[str, ...], *, resident: bool) -> list[dict[str, Any]]:
+def compare(path: Path, models: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return a row for each case, the traces all by one child process, the measurements by two at a time."""
     kinds = list(product(models, PRECISIONS, OPTIMIZERS))
     traces = ask_for_traces([build_experiment(path, *kind) for kind in kinds])
-    # what was measured first leaves holes in the heap behind, so a resident peak has a process for each phase
-    groups = [(phase,) for phase in PHASES] if resident else [PHASES]
     rows = []
     with ThreadPoolExecutor(2) as pool:
-        asked = [
-            [pool.submit(measure_in_child, path, (*kind, *phases), resident=resident) for phases in groups]
-            for kind in kinds
-        ]
-        for kind, traced, futures in zip(kinds, traces, asked, strict=True):
+        asked = [pool.submit(measure_in_child, path, (*kind, *PHASES), resident=False) for kind in kinds]
+        for kind, traced, future in zip(kinds, traces, asked, strict=True):
             assert isinstance(traced, Traced), traced
-            for phase, measured in [item for future in futures for item in future.result().items()]:
-                rows.append(describe((*kind, phase), predict(traced, kind[0], phase, resident=resident), measured))
+            for phase, measured in future.result().items():
+                rows.append(describe((*kind, phase), predict(traced, kind[0], phase), measured))
     return rows
+
+
+def compare_resident(path: Path, models: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return a row for each whole run with SGD, two at a time."""
+    kinds = list(product(models, PRECISIONS, OPTIMIZERS[:1]))
+    with tempfile.TemporaryDirectory() as empty:
+        history = Path(empty) / "history.jsonl"
+        estimates = Estimator("cpu", history).estimate_all([short_run(path, *kind) for kind in kinds])
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(measure_in_child, path, kind, resident=True) for kind in kinds]
+        return [
+            describe((*kind, "run"), estimate.bytes - estimate.parts["margin"], future.result()["run"])
+            for kind, estimate, future in zip(kinds, estimates, asked, strict=True)
+        ]
 
 
 def describe(case: tuple[str, ...], estimated: int, measured: int) -> dict[str, Any]:
@@ -207,7 +218,7 @@ def main() -> None:
     """Parse arguments, measure every case, print the table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
-    parser.add_argument("--resident", action="store_true", help="measure the resident peak in place of allocations")
+    parser.add_argument("--resident", action="store_true", help="resident peaks of whole runs in place of allocations")
     parser.add_argument("--models", nargs="+", choices=MODELS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
@@ -222,7 +233,7 @@ def main() -> None:
         write_images(path)
         print(f"{describe_device(torch.device('cpu'))}, torch {torch.__version__}")
         print(f"{'model':20}{'format':10}{'optim':7}{'phase':6}{'estimated':>10}{'measured':>10}{'error':>9}   (MiB)")
-        rows = compare(path, models, resident=args.resident)
+        rows = compare_resident(path, models) if args.resident else compare(path, models)
     print(summarise(rows))
     if args.out:
         args.out.write_text(json.dumps({"torch": torch.__version__, "rows": rows}, indent=2))
