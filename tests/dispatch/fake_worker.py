@@ -42,6 +42,8 @@ def train(seconds=EPOCH_S, epochs=EPOCHS):
     """Train on from what earlier attempts left; every epoch leaves its attempt in epochs.txt."""
     for epoch in range(epochs_done() + 1, epochs + 1):
         time.sleep(seconds)
+        if ORDER["claim"] and not Path(ORDER["claim"]).exists():
+            end("interrupted", "its claim is gone", 143)
         with (FOLDER / "epochs.txt").open("a") as file:
             file.write(f"{ATTEMPT}\n")
         with (FOLDER / "metrics.csv").open("a") as file:

@@ -19,7 +19,7 @@ from windtunnel.dispatch.types import Outcome
 from windtunnel.errors import UsageError
 
 JOIN = "import sys; from pathlib import Path; from dispatch.test_pool import join; join(Path(sys.argv[1]))"
-EXPIRY_S = 0.8
+EXPIRY_S = 3.0
 
 
 def join(folder):
@@ -45,7 +45,7 @@ class Head(threading.Thread):
             time.sleep(0.01)
 
     def run(self):
-        self.outcomes = {outcome.job: outcome for outcome in self.head.run()}
+        self.outcomes: dict[str, Outcome] = {outcome.job: outcome for outcome in self.head.run()}
 
 
 @pytest.fixture
@@ -143,6 +143,33 @@ def test_runs_of_a_machine_that_dies_go_on_elsewhere(kit):
         "slowish-1": "finished",
         "slowish-2": "finished",
     }
+
+
+def test_the_head_sees_what_machines_run(kit):
+    head = Head(kit, "slowish-1", "slowish-2", "slowish-3")
+    machine = start_machine(kit)
+    while not (kit.folder / "runs/slowish-1/epochs.txt").exists():
+        time.sleep(0.02)
+    seen = head.head.look()
+    assert machine.wait(timeout=60) == 0
+    assert "slowish-1" in [run.id for run in seen.running]
+    assert [device.name.rpartition(" ")[2] for device in seen.devices] == ["cpu"]
+    assert {run.id for run in (*seen.running, *seen.waiting)} == {"slowish-1", "slowish-2", "slowish-3"}
+
+
+def test_a_machine_that_lost_a_run_may_pull_it_again(kit):
+    head = Head(kit, "slowish-1")
+    machine = start_machine(kit)
+    while not (kit.folder / "runs/slowish-1/epochs.txt").exists():
+        time.sleep(0.02)
+    ((entry, _, claim),) = head.pool.claims()
+    assert head.pool.give_back(claim, entry)
+    assert machine.wait(timeout=60) == 0
+    head.join(timeout=10)
+    outcome = head.outcomes["slowish-1"]
+    assert (outcome.status, outcome.attempts) == ("finished", 2)
+    assert sorted(set(kit.epochs("slowish-1"))) == [1, 2]
+    assert len(kit.epochs("slowish-1")) == 6
 
 
 def test_a_head_that_comes_back_goes_on(kit):

@@ -10,9 +10,10 @@ from windtunnel.dispatch.attempt import EpochReader
 from windtunnel.dispatch.control import read_wishes
 from windtunnel.dispatch.dispatcher import FOLDER, DispatchInterrupted, Settings
 from windtunnel.dispatch.journal import Journal, hold_folder
+from windtunnel.dispatch.look import look_at
 from windtunnel.dispatch.pool import EXPIRY_S, Pool, Watch
 from windtunnel.dispatch.restore import restore
-from windtunnel.dispatch.snapshot import SilentView, View
+from windtunnel.dispatch.snapshot import SilentView, Snapshot, View
 from windtunnel.dispatch.state import RunState, SweepState
 from windtunnel.dispatch.types import Job, JobSource, Outcome
 from windtunnel.training.interruption import Interruption, listen_for_signals
@@ -97,6 +98,11 @@ class PoolHead:
         for job in self._pool.ended():
             if self._state.runs[job].outcome is None:
                 self._finish(self._pool.read_outcome(job))
+        self._view.update(self.look)
+
+    def look(self) -> Snapshot:
+        """Return how everything stands now, on the machines that pull runs too."""
+        return look_at(self._folder.parent)
 
     def _take(self) -> None:
         wanted = self._settings.lookahead - len(self._unfinished())

@@ -35,10 +35,10 @@ class ClaimedJobs:
         self._beats, self._beat_at, self._beat_every = 0, 0.0, expiry_s * BEAT_SHARE
 
     def take(self, limit: int) -> list[Job]:
-        """Claim up to ``limit`` open runs."""
+        """Claim up to ``limit`` open runs; one that was lost to others only once its worker here is gone."""
         self.beat()
         jobs: list[Job] = []
-        while len(jobs) < limit and (job := self._pool.claim(self._worker)) is not None:
+        while len(jobs) < limit and (job := self._pool.claim(self._worker, without=self._claims)) is not None:
             self._claims[job.id] = Path(job.claim)
             jobs.append(job)
         return jobs

@@ -7,7 +7,7 @@ renames the run back. File locks are not relied on here, since not every network
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -48,9 +48,11 @@ class Pool:
         }
         write_json(self.path / "open" / f"{rank:06d}~{job.id}", values)
 
-    def claim(self, worker: str) -> Job | None:
-        """Take the next open run for ``worker``, or None when there is none."""
+    def claim(self, worker: str, *, without: Container[str] = ()) -> Job | None:
+        """Take the next open run for ``worker``, or None when there is none; none of those ``without`` names."""
         for offer in [] if self._paused.exists() else self._list("open"):
+            if _job_of(offer.name) in without:
+                continue
             held = self._held(offer.name, worker)
             try:
                 offer.rename(held)

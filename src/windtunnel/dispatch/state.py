@@ -83,8 +83,10 @@ class SweepState:
         getattr(self, f"_on_{event['event']}")(event)
 
     def _on_taken(self, event: Event) -> None:
-        for job in event["jobs"]:
-            self.runs[job["id"]] = RunState(job["id"], job["folder"], job["priority"])
+        for job in event["jobs"]:  # a machine may pull a run again that it lost: its workers count on
+            before = self.runs.get(job["id"])
+            attempts = before.attempts if before else 0
+            self.runs[job["id"]] = RunState(job["id"], job["folder"], job["priority"], attempts)
 
     def _on_estimated(self, event: Event) -> None:
         self.runs[event["job"]].estimate = event["estimate"]
