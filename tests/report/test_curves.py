@@ -75,3 +75,15 @@ def test_few_points_are_marked_and_many_are_not(run_folder, epochs):
     (run_folder / "metrics.csv").write_text(header + "\n" + "".join(row.format(n + 1) for n in range(epochs)))
     (line,) = plot_curves([load_run(run_folder)]).axes[0].get_lines()
     assert (line.get_marker() == "o") == (epochs == 1)
+
+
+def test_averaged_weights_have_lines_of_their_own(run_folder):
+    header, *rows = (run_folder / "metrics.csv").read_text().splitlines()
+    (run_folder / "metrics.csv").write_text(
+        "\n".join([f"{header},val_loss_ema,val_accuracy_ema", f"{rows[0]},,", f"{rows[1]},1.25,0.5", ""])
+    )
+    series = {(line.panel, line.part): line for line in compute_series(load_run(run_folder), "")}
+    assert series["loss", "averaged weights"].values == (1.25,)
+    assert series["accuracy", "averaged weights"].values == (50.0,)
+    lines = _lines(plot_curves([load_run(run_folder)]).axes[1])
+    assert len({line.get_color() for line in lines.values()}) == 3

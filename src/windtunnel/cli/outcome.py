@@ -33,8 +33,8 @@ def describe_summary(summary: Mapping[str, Any]) -> dict[str, str]:
     >>> describe_summary({"status": "finished", "reason": "", "metrics": {"test_accuracy": 0.978, "test_loss": 0.07}})
     {'finished': '', 'test': 'accuracy 97.80%, loss 0.0700'}
     """
-    parts = {"test": "test", "validation": "val", "training": "train"}
-    figures = {label: _describe_part(summary["metrics"], prefix) for label, prefix in parts.items()}
+    parts = {"test": ("test", ""), "averaged": ("test", "_ema"), "validation": ("val", ""), "training": ("train", "")}
+    figures = {label: _describe_part(summary["metrics"], *ends) for label, ends in parts.items()}
     return {summary["status"]: summary["reason"], **{label: text for label, text in figures.items() if text}}
 
 
@@ -48,10 +48,10 @@ def align(texts: Mapping[str, str]) -> list[str]:
     return [f"{label + ':':<{width}}{text}".rstrip() for label, text in texts.items()]
 
 
-def _describe_part(metrics: Mapping[str, float], prefix: str) -> str:
+def _describe_part(metrics: Mapping[str, float], prefix: str, suffix: str) -> str:
     forms = {"accuracy": "{:.2%}", "loss": "{:.4f}"}
     return ", ".join(
-        f"{name} {form.format(metrics[f'{prefix}_{name}'])}"
+        f"{name} {form.format(metrics[f'{prefix}_{name}{suffix}'])}"
         for name, form in forms.items()
-        if f"{prefix}_{name}" in metrics
+        if f"{prefix}_{name}{suffix}" in metrics
     )

@@ -15,6 +15,11 @@ from windtunnel.report.load import Run, load_run
 from windtunnel.report.theme import colour, house_style
 
 Panel = Literal["loss", "accuracy", "learning rate"]
+Part = Literal["training", "validation", "averaged weights"]
+_PARTS: tuple[Part, ...] = ("training", "validation", "averaged weights")
+
+
+_LINES: dict[Part, str] = {"training": "--", "validation": "-", "averaged weights": ":"}
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,14 @@ class Series:
     Args:
         panel: the panel it belongs to.
         label: its text in the legend.
-        part: training or validation.
+        part: training, validation, or validation of the averaged weights.
         epochs: where it was measured.
         values: loss in nats, accuracy in percent or the learning rate itself.
     """
 
     panel: Panel
     label: str
-    part: Literal["training", "validation"]
+    part: Part
     epochs: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -48,7 +53,8 @@ def save_curves(run_dir: Path) -> Path:
 def plot_curves(runs: Sequence[Run]) -> Figure:
     """Draw loss, accuracy and learning rate over epochs.
 
-    One run: a colour for training and one for validation. Several: a colour for each run, training dashed.
+    One run: a colour for each of training, validation and averaged weights. Several: a colour for each run, training
+    dashed and averaged weights dotted.
     """
     with house_style():
         figure = Figure(figsize=(12, 3.6), layout="constrained")
@@ -63,11 +69,14 @@ def compute_series(run: Run, label: str) -> list[Series]:
     """Return the lines of one run; without a validation part there is none for it."""
     rows = run.epochs
     validated = [row for row in rows if row.val_loss is not None]
-    parts: list[tuple[Panel, Literal["training", "validation"], Sequence[EpochReport], list[float]]] = [
+    averaged = [row for row in rows if row.val_loss_ema is not None]
+    parts: list[tuple[Panel, Part, Sequence[EpochReport], list[float]]] = [
         ("loss", "training", rows, [row.train_loss for row in rows]),
         ("loss", "validation", validated, [row.val_loss or 0.0 for row in validated]),
+        ("loss", "averaged weights", averaged, [row.val_loss_ema or 0.0 for row in averaged]),
         ("accuracy", "training", rows, [100 * row.train_accuracy for row in rows]),
         ("accuracy", "validation", validated, [100 * (row.val_accuracy or 0.0) for row in validated]),
+        ("accuracy", "averaged weights", averaged, [100 * (row.val_accuracy_ema or 0.0) for row in averaged]),
         ("learning rate", "training", rows, [row.lr for row in rows]),
     ]
     return [
@@ -96,8 +105,8 @@ def _draw_series(axes: Axes, series: Series, *, index: int, alone: bool) -> None
     axes.plot(
         series.epochs,
         series.values,
-        color=colour(series.part == "validation") if alone else colour(index),
-        linestyle="--" if series.part == "training" and not alone else "-",
+        color=colour(_PARTS.index(series.part)) if alone else colour(index),
+        linestyle="-" if alone else _LINES[series.part],
         marker="o" if len(series.epochs) < 20 else "",
         label=series.label,
     )

@@ -78,6 +78,8 @@ def _parse_row(row: Mapping[str, str], path: Path, line: int) -> EpochReport:
             train_accuracy=float(row["train_accuracy"]),
             val_loss=_optional(row["val_loss"]),
             val_accuracy=_optional(row["val_accuracy"]),
+            val_loss_ema=_optional(row.get("val_loss_ema") or ""),
+            val_accuracy_ema=_optional(row.get("val_accuracy_ema") or ""),
             lr=float(row["lr"]),
             seconds=float(row["seconds"]),
             images_per_second=float(row["images_per_second"]),

@@ -22,7 +22,10 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
     """
     path = folder.checkpoints / f"{weights}.safetensors"
     if not path.exists():
-        raise CheckpointError(f"{folder.path} has no {path.name}; it has not come to a checkpoint that writes it")
+        cause = (
+            "it was trained without `ema`" if weights == "ema" and experiment.ema is None else "none was reached yet"
+        )
+        raise CheckpointError(f"{folder.path} has no checkpoint {path.name}: {cause}")
     parts = assemble(experiment)
     load_weights(path, parts.model)
     return parts
