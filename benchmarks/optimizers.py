@@ -1,12 +1,12 @@
 """One recipe per optimizer on CIFAR-10 within the same compute: accuracies over seeds, learning rates by validation.
 
-A narrow airbench network (widths 24, 64, 64), 45,000 images to train on and 5,000 to choose by, flip, crop and
+A narrow airbench network (widths 16, 32, 32), 45,000 images to train on and 5,000 to choose by, flip, crop and
 cutout, batch 512, label smoothing. Each optimizer first tries three learning rates for a tenth of the epochs and keeps
 the best by validation; then every seed trains for all of them. The epochs are the same for all, so that the time is,
 up to what the optimizers themselves cost; each run takes one thread, and the table states the processor time it used,
 which other work on the machine does not stretch much. The test images are read once per final run.
 
-    python benchmarks/optimizers.py [--epochs 3] [--seeds 2] [--only sgd ...] [--out build/benchmarks/optimizers.jsonl]
+    python benchmarks/optimizers.py [--epochs 4] [--seeds 2] [--only sgd ...] [--out build/benchmarks/optimizers.jsonl]
 
 Runs that already stand in the file are not repeated: the script can be stopped and started again.
 """
@@ -45,7 +45,7 @@ CONTESTANTS = {
     ),
 }
 BASE = [
-    "model={name: airbench, widths: [24, 64, 64]}",
+    "model={name: airbench, widths: [16, 32, 32]}",
     "augment=[alternating_flip, {name: random_crop, padding: 2, mode: reflect}, {name: cutout, size: 8}]",
     "data.split={name: official, validation: 0.1}",
     "data.batch_size=512",
@@ -135,7 +135,7 @@ def table(ledger, names, epochs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--epochs", type=float, default=4.0)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/optimizers.jsonl"))
