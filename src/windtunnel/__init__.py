@@ -20,6 +20,8 @@ _PUBLIC = {
     "resume": "windtunnel.training.run",
     "evaluate": "windtunnel.training.inspect",
     "predict": "windtunnel.training.predict",
+    "evaluate_shift": "windtunnel.training.shift",
+    "export": "windtunnel.training.export",
     "RunResult": "windtunnel.training.run",
     "compare": "windtunnel.comparison.run",
     "ComparisonResult": "windtunnel.comparison.run",
