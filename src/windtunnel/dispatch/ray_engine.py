@@ -5,8 +5,10 @@ see. Each node's agent owns its devices: it pulls runs, packs and watches them a
 place by memory (its fractions of a GPU limit nothing), so no resource is asked of it.
 """
 
+import hashlib
 import os
 import secrets
+import socket
 import threading
 import time
 import traceback
@@ -68,14 +70,19 @@ class Agent:
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
+        self._name = ""
         self._error = ""
 
-    def start(self, join: Join, folder: str, name: str, has_gpus: bool) -> None:
-        """Begin to pull runs."""
+    def start(self, join: Join, folder: str, name: str, has_gpus: bool) -> str:
+        """Begin to pull runs as ``name``, unless an earlier head has set it to that; return its name in the pool."""
+        if self.poll() is None:
+            return self._name
+        self._name, self._error = name, ""
         if has_gpus and os.environ.get("CUDA_VISIBLE_DEVICES") == "":
             del os.environ["CUDA_VISIBLE_DEVICES"]  # Ray hides GPUs from actors that ask for none
         self._thread = threading.Thread(target=self._run, args=(join, Path(folder), name), daemon=True)
         self._thread.start()
+        return name
 
     def poll(self) -> str | None:
         """Return None while it pulls runs, then what went wrong, or ``""``."""
@@ -86,6 +93,15 @@ class Agent:
             join(folder, name)
         except Exception:  # whatever it is, the head has to hear of it
             self._error = traceback.format_exc()
+
+
+@dataclass
+class _Hired:
+    """An agent as the head knows it: its handle, its name in the pool, and where it will tell that name."""
+
+    actor: Any
+    name: str
+    told: Any
 
 
 class Agents:
@@ -103,7 +119,7 @@ class Agents:
         self._folder = folder
         self._join = join
         self._view = view
-        self._actors: dict[str, tuple[str, Any]] = {}  # by node: the agent's name in the pool, and its handle
+        self._hired: dict[str, _Hired] = {}  # by node
         self._lost_at: dict[str, float] = {}
         self._looked_at = 0.0
 
@@ -114,53 +130,53 @@ class Agents:
         self._looked_at = time.monotonic()
         alive = {node["NodeID"]: node for node in self._ray.nodes() if node["Alive"]}
         for id, node in alive.items():
-            if id not in self._actors and self._looked_at - self._lost_at.get(id, -_AGAIN_S) >= _AGAIN_S:
+            if id not in self._hired and self._looked_at - self._lost_at.get(id, -_AGAIN_S) >= _AGAIN_S:
                 self._start(id, has_gpus=node["Resources"].get("GPU", 0) > 0)
-        for id in list(self._actors):
+        for id in list(self._hired):
             if id not in alive or not self._answers(id):
                 self._lose(id, pool)
 
     def stop(self) -> None:
         """End the agents, which have nothing left to do."""
-        for _, actor in self._actors.values():
-            self._ray.kill(actor)
+        for hired in self._hired.values():
+            self._ray.kill(hired.actor)
 
     def _start(self, node: str, *, has_gpus: bool) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        name = f"ray-{node[:8]}-{secrets.token_hex(2)}"
-        # Detached, so that runs outlive a head that is killed; the next one starts agents of its own beside them
-        # only for what is left: both pull from the same offers.
+        # Detached, so that runs outlive a head that is killed; the next one finds the agents by their names.
         actor = (
             self._ray.remote(Agent)
             .options(
                 num_cpus=0,
                 num_gpus=0,
                 lifetime="detached",
-                name=name,
+                name=f"{hashlib.sha256(str(self._folder).encode()).hexdigest()[:12]}-{node}",
+                get_if_exists=True,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
             )
             .remote()
         )
-        actor.start.remote(self._join, str(self._folder), name, has_gpus)
-        self._actors[node] = (name, actor)
-        self._view.note(f"{name} starts on node {node[:8]}")
+        name = f"ray-{node[:8]}-{secrets.token_hex(2)}"
+        self._hired[node] = _Hired(actor, name, actor.start.remote(self._join, str(self._folder), name, has_gpus))
+        self._view.note(f"an agent starts on node {node[:8]}")
 
     def _answers(self, node: str) -> bool:
-        name, actor = self._actors[node]
+        hired = self._hired[node]
         try:
-            error = self._ray.get(actor.poll.remote(), timeout=_ANSWER_S)
+            hired.name = self._ray.get(hired.told, timeout=_ANSWER_S)
+            error = self._ray.get(hired.actor.poll.remote(), timeout=_ANSWER_S)
         except self._ray.exceptions.GetTimeoutError:
             return True  # slow, not dead: of a dead one Ray would have told; its beat says the rest
         except self._ray.exceptions.RayError as lost:
-            self._view.note(f"{name} is lost: {str(lost).splitlines()[0]}")
+            self._view.note(f"{hired.name} is lost: {str(lost).splitlines()[0]}")
             return False
         if error:
-            raise UsageError(f"the agent {name} could not go on:\n{error}")
+            raise UsageError(f"the agent {hired.name} could not go on:\n{error}")
         return True
 
     def _lose(self, node: str, pool: Pool) -> None:
-        name, _ = self._actors.pop(node)
+        name = self._hired.pop(node).name
         self._lost_at[node] = time.monotonic()  # Ray takes seconds to see that a node is gone
         freed = pool.release_all(name)
         self._view.note(f"{name} is gone; offered again: {', '.join(freed) or 'nothing'}")
@@ -227,11 +243,19 @@ class RayHead:
 
     def _connect(self) -> None:
         try:
+            _knock(os.environ.get("RAY_ADDRESS", "") if self._address == "auto" else self._address)
             self._ray.init(address=self._address, namespace="windtunnel", log_to_driver=False, logging_level="ERROR")
-        except ConnectionError as error:
+        except OSError as error:  # ConnectionError, which Ray raises, is one
             raise UsageError(
                 f"no Ray cluster at {self._address!r}: {error}; start one with `ray start --head`"
             ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at ``host:port``, for which Ray would end this process after a minute."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
 
 
 def _import_ray() -> Any:
