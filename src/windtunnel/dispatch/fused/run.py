@@ -222,10 +222,8 @@ def _train_stack(
     plan: Fusion, folders: Sequence[Path], trackers: Sequence[Tracker], allocator: AllocatorState
 ) -> tuple[RunResult, ...]:
     with ExitStack() as held:
-        runs = [
-            _start(experiment, folder, trackers, allocator)
-            for experiment, folder in zip(plan.experiments, folders, strict=True)
-        ]
+        assembled = [assemble(experiment) for experiment in plan.experiments]  # all, before the first folder exists
+        runs = [_start(parts, folder, trackers, allocator) for parts, folder in zip(assembled, folders, strict=True)]
         for run in runs:
             held.enter_context(run.folder.hold())
         held.enter_context(seeded(derive_seed(plan.experiments[0].seed, "train")))
@@ -238,10 +236,9 @@ def _train_stack(
         return tuple(run.finish() for run in runs)
 
 
-def _start(experiment: Experiment, path: Path, trackers: Sequence[Tracker], allocator: AllocatorState) -> _Run:
-    parts = assemble(experiment)
+def _start(parts: Parts, path: Path, trackers: Sequence[Tracker], allocator: AllocatorState) -> _Run:
     environment = {**describe_environment(parts, allocator), "fused": True}
-    folder = create_run_folder(experiment, path, environment=environment, overrides=())
+    folder = create_run_folder(parts.experiment, path, environment=environment, overrides=())
     initialise_from_data(parts)
     return _Run(parts, TrainState.fresh(parts.device), folder, (FileTracker(path), *trackers))
 
