@@ -96,6 +96,20 @@ def test_results_as_table_csv_and_json(cli):
     assert (tree["metric"], tree["mode"], len(tree["points"])) == ("val_accuracy", "max", 2)
 
 
+def test_a_sweep_named_by_its_folder_goes_on_there(cli, tmp_path):
+    cli("sweep", "run", "quickstart_sweep", "--runs-dir", "elsewhere", "-q")
+    shown = cli("sweep", "elsewhere/quickstart/quickstart_sweep", "-q")
+    assert shown.code == 3  # as before: 0.3 fails
+    assert not (tmp_path / "runs").exists()
+    assert "holds a sweep with other settings" in cli("sweep", "elsewhere/quickstart/quickstart_sweep", "repeats=9").err
+
+
+def test_curves_need_a_known_format_and_a_run(cli):
+    cli("sweep", "run", "quickstart_sweep", "-q")
+    assert ".svg" in cli("sweep", "results", "quickstart_sweep", "--plot", "curves.gif").err
+    assert "no run" in cli("sweep", "results", "quickstart_sweep", "--plot", "curves.svg").err
+
+
 def test_a_wandb_file_says_what_it_ignores(cli, tmp_path):
     (tmp_path / "w.yaml").write_text(
         "program: train.py\nmethod: grid\nparameters: {optim.lr: {values: [0.1]}, train.epochs: {value: 1}}\n"

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir
+from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from windtunnel.sweeps.engines import Machine
     from windtunnel.sweeps.folder import SweepFolder
 
+_MOST_CURVES = 8  # colours that can be told apart
+_FORMATS = (".png", ".svg", ".pdf")
 SweepDir = Annotated[
     str, typer.Argument(metavar="SWEEP", help="A sweep's folder, or the name of one under the runs folder.")
 ]
@@ -111,6 +115,9 @@ def results(
     folder: SweepDir,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N points.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a run as CSV.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the learning curves of the best runs, 8 at most.")
+    ] = None,
     as_json: AsJson = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -123,10 +130,14 @@ def results(
       windtunnel sweep results runs/quickstart/quickstart_sweep
       windtunnel sweep results quickstart_sweep --top 5
       windtunnel sweep results s2_sweep --csv > s2.csv
+      windtunnel sweep results s2_sweep --top 4 --plot curves.svg
     """
     from windtunnel.sweeps.folder import find_sweep
 
-    _print_results(find_sweep(folder, runs_dir), top=top, as_csv=as_csv, as_json=as_json)
+    sweep = find_sweep(folder, runs_dir)
+    if plot is not None:
+        print(_draw(sweep, plot, top), file=sys.stderr)
+    _print_results(sweep, top=top, as_csv=as_csv, as_json=as_json)
 
 
 def test(
@@ -201,6 +212,23 @@ def _print_results(folder: "SweepFolder", *, top: int | None, as_csv: bool, as_j
         print(json.dumps(results_tree(found, importance, top=top), indent=2))
         return
     print(format_results(found, importance, top=top))
+
+
+def _draw(folder: "SweepFolder", path: Path, top: int | None) -> Path:
+    """Draw the learning curves of the best points' runs, those that have any, and return ``path``."""
+    from windtunnel.core.files import replacing
+    from windtunnel.report.curves import plot_curves
+    from windtunnel.report.load import load_run
+    from windtunnel.sweeps.results import rank_points, read_results
+
+    if path.suffix not in _FORMATS:
+        raise UsageError(f"--plot: {path} does not end with one of {', '.join(_FORMATS)}")
+    runs = [folder.run(run.id) for point in rank_points(read_results(folder))[:top] for run in point.runs if run.epochs]
+    if not runs:
+        raise UsageError(f"--plot: no run of {folder.path} has finished an epoch")
+    with replacing(path) as temporary:
+        plot_curves([load_run(run) for run in runs[:_MOST_CURVES]]).savefig(temporary, format=path.suffix[1:], dpi=150)
+    return path
 
 
 def _as_csv(rows: list[dict[str, Any]]) -> str:
