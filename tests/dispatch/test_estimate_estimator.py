@@ -163,6 +163,12 @@ def test_an_experiment_that_cannot_be_built_is_named(children):
         Estimator("cpu").estimate(quickstart())
 
 
+def test_many_kinds_are_shared_out_over_a_few_children(children):
+    found = Estimator("cpu").estimate_all([quickstart(f"data.batch_size={size}") for size in range(2, 52)])
+    assert [len(names) for names in children.traced] == [32, 18]
+    assert len(found) == 50
+
+
 def test_a_device_that_is_none_is_refused():
     with pytest.raises(UsageError, match="'tpu' is not"):
         Estimator("tpu")

@@ -29,6 +29,7 @@ _MARGIN, _MARGIN_MEASURED = 0.10, 0.03
 # one because the allocator was not tuned. Measured by benchmarks/memory_estimate.py --resident.
 TRAINING_GROWTH, EVALUATION_GROWTH = 0.25, 1.75
 _RECENT = 5
+_KINDS_A_CHILD = 32
 # for a GPU that this machine does not have; PyTorch issues 107667 and 109888 report 300 to 400 MB
 _ASSUMED_CUDA_CONTEXT = 400 * 2**20
 
@@ -154,13 +155,15 @@ class Estimator:
     def _trace_all(self, wanted: dict[str, Experiment]) -> dict[str, Traced]:
         found = {key: traced for key in wanted if (traced := _read_trace(key)) is not None}
         missing = [key for key in wanted if key not in found]
-        if not missing:
-            return found
-        for key, answer in zip(missing, ask_for_traces([wanted[key] for key in missing]), strict=True):
-            if isinstance(answer, str):
-                raise UsageError(f"what {wanted[key].name} needs cannot be estimated: {answer}")
-            _write_cached(_trace_path(key), asdict(answer))
-            found[key] = answer
+        for start in range(0, len(missing), _KINDS_A_CHILD):
+            keys = missing[start : start + _KINDS_A_CHILD]
+            answers = dict(zip(keys, ask_for_traces([wanted[key] for key in keys]), strict=True))
+            traced = {key: answer for key, answer in answers.items() if isinstance(answer, Traced)}
+            for key, answer in traced.items():
+                _write_cached(_trace_path(key), asdict(answer))
+            if refused := next((key for key in keys if key not in traced), None):
+                raise UsageError(f"what {wanted[refused].name} needs cannot be estimated: {answers[refused]}")
+            found |= traced
         return found
 
     def _explain(
