@@ -1,6 +1,7 @@
 import pytest
 
 from windtunnel.dispatch.types import Outcome
+from windtunnel.sweeps.check import check_points
 
 
 def _lrs(jobs):
@@ -69,6 +70,27 @@ def test_points_over_the_budget_are_recorded_and_not_run(define, open_study):
     large, small = study._folder.read_points()
     assert (large.jobs, small.refusal) == ((), "")
     assert large.refusal.startswith("budget.parameters: 60,010 exceeds 30,000")
+
+
+def test_a_grid_stops_after_as_many_points_as_told(define, open_study, runner):
+    study = open_study(define(strategy={"name": "grid", "runs": 2}))
+    run = runner()
+    run.run(study)
+    assert _lrs(run.done) == [0.1, 0.2]
+
+
+def test_a_drawn_point_that_is_not_valid_is_recorded_and_not_run(define, open_study):
+    definition = define(
+        fixed={"augment": [{"name": "gaussian_blur", "kernel_size": 3}]},
+        space={"augment.0.kernel_size": {"min": 3, "max": 9, "integer": True}},
+        strategy={"name": "random", "runs": 4},
+    )
+    check_points(definition)
+    study = open_study(definition)
+    assert {job.experiment.augment[0].kernel_size for job in study.take(9)} == {3, 5, 7, 9}
+    refused = [point for point in study._folder.read_points() if point.refusal]
+    assert refused
+    assert all("a kernel needs a middle" in point.refusal for point in refused)
 
 
 def test_a_network_that_cannot_be_built_is_recorded_and_not_run(define, open_study):

@@ -119,3 +119,12 @@ def test_conditional_settings_and_mappings(define, open_study, runner):
     run.run(open_study(define(space=space, strategy={"name": "tpe", "runs": 15, "startup": 5})))
     assert {job.experiment.optim.name for job in run.done} == {"adamw", "sgd"}
     assert {job.experiment.data.batch_size for job in run.done} <= {16, 32, 48, 64}
+
+
+def test_optuna_reads_the_journal_with_its_own_backend(definition, open_study, runner):
+    study = open_study(definition)
+    runner(_accuracy).run(study, at_a_time=2)
+    backend = optuna.storages.journal.JournalFileBackend(str(study._folder.path / "optuna.journal"))
+    theirs = optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend))
+    assert [trial.value for trial in theirs.trials] == [trial.value for trial in _trials(study)]
+    assert theirs.best_params["optim.lr"] == pytest.approx(0.03, abs=0.02)

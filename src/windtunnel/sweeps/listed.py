@@ -1,5 +1,6 @@
 """Strategies that need no results: every point of a grid, and points drawn at random."""
 
+import itertools
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ class GridPoints:
     """Every point of a grid, in order (see :class:`windtunnel.sweeps.points.Points`)."""
 
     def __init__(self, *, runs: int | None, space: Space) -> None:
-        self._coming: Iterator[dict[str, Any]] = list_grid(space)
+        self._coming: Iterator[dict[str, Any]] = itertools.islice(list_grid(space), runs)
         self._listed: list[dict[str, Any]] = []
 
     def has(self, number: int) -> bool:

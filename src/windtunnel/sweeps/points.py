@@ -11,9 +11,9 @@ class Verdict:
     """How a point did, over all its seeds.
 
     Args:
-        kind: ``measured``; ``pruned`` early for doing badly; ``infeasible``, over a limit or diverged, so that nobody
-            wants it; ``unknown``, because its runs failed or were cancelled, which says nothing about the point.
-        value: mean of the metric over the seeds, for measured and pruned points.
+        kind: ``measured``; ``pruned`` early for doing badly; ``infeasible``, not valid, over a limit or diverged, so
+            that nobody wants it; ``unknown``, because its runs failed or were cancelled, which says nothing of it.
+        value: mean of the metric over the runs that measured it, for measured and pruned points.
     """
 
     kind: Literal["measured", "pruned", "infeasible", "unknown"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.sweep import Grid, Random
 from windtunnel.dispatch.types import Job, Outcome
-from windtunnel.errors import ModelError
+from windtunnel.errors import ConfigError, ModelError
 from windtunnel.sweeps.definition import Definition, run_id
 from windtunnel.sweeps.folder import PointRecord, SweepFolder
 from windtunnel.sweeps.points import Points, Verdict
@@ -109,12 +109,10 @@ class Study:
         return job in self._point_of and epoch >= self._point_of[job].jobs[job].train.epochs
 
     def _ends_proposing(self) -> bool:
-        if not self._strategy.has(self._proposed):
-            return True
-        runs = self._definition.config.strategy.runs
-        if runs is None:
-            return False
-        return len(self._points) >= runs or self._in_vain >= _MOST_IN_VAIN
+        strategy = self._definition.config.strategy
+        if isinstance(strategy, Grid):
+            return not self._strategy.has(self._proposed)
+        return len(self._points) >= strategy.runs or self._in_vain >= _MOST_IN_VAIN
 
     def _is_ready(self) -> bool:
         waiting = sum(point.verdict is None for point in self._points.values())
@@ -125,7 +123,11 @@ class Study:
         choices = self._strategy.propose(number)
         self._proposed += 1
         self._in_vain += 1
-        key = self._identify(choices)
+        try:
+            key = self._identify(choices)
+        except ConfigError as error:  # the ends of ranges are valid, which what lies between need not be
+            self._refuse(number, choices, "; ".join(map(str, error.problems)))
+            return
         if key in self._refused:
             self._strategy.tell(number, Verdict("infeasible"))
         elif key in self._points:
@@ -151,8 +153,7 @@ class Study:
         refusal = self._refusal(next(iter(experiments.values())))
         if refusal:
             self._refused.add(key)
-            self._folder.record_point(PointRecord(number, choices, (), refusal))
-            self._strategy.tell(number, Verdict("infeasible"))
+            self._refuse(number, choices, refusal)
             return
         self._in_vain = 0
         self._folder.record_point(PointRecord(number, choices, tuple(experiments)))
@@ -164,6 +165,10 @@ class Study:
             if job not in self._outcomes
         )
         self._close_if_done(point)
+
+    def _refuse(self, number: int, choices: Choices, reason: str) -> None:
+        self._folder.record_point(PointRecord(number, choices, (), reason))
+        self._strategy.tell(number, Verdict("infeasible"))
 
     def _build_experiments(self, number: int, choices: Choices) -> dict[str, Experiment]:
         ids = {seed: run_id(number, choices, seed) for seed in self._definition.seeds}
@@ -192,15 +197,14 @@ class Study:
             self._strategy.tell(number, point.verdict)
 
     def _judge(self, point: _Point) -> Verdict:
-        outcomes = [self._outcomes[job] for job in point.jobs]
-        if any(outcome.status == "diverged" for outcome in outcomes):
+        statuses = {job: self._outcomes[job].status for job in point.jobs}
+        if "diverged" in statuses.values():
             return Verdict("infeasible")
-        values = {job: self._score(job, experiment) for job, experiment in point.jobs.items()}
-        known = [value for value in values.values() if value is not None]
-        statuses = {outcome.status for outcome in outcomes}
-        if not known or statuses - {"finished", "pruned"}:
+        told = [job for job, status in statuses.items() if status in ("finished", "pruned")]
+        values = [value for job in told if (value := self._score(job, point.jobs[job])) is not None]
+        if not values:
             return Verdict("unknown")
-        return Verdict("pruned" if "pruned" in statuses else "measured", fmean(known))
+        return Verdict("pruned" if "pruned" in statuses.values() else "measured", fmean(values))
 
     def _score(self, job: str, experiment: Experiment) -> float | None:
         metric = self._definition.config.metric
