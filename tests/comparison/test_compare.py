@@ -8,10 +8,13 @@ import pytest
 from windtunnel.comparison import trial
 from windtunnel.comparison.answer import evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
+from windtunnel.comparison.launch import Interrupted
 from windtunnel.comparison.run import compare
 from windtunnel.comparison.trials import Trial, run_trials
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import RunError, UsageError
+from windtunnel.training import run
+from windtunnel.training.interruption import Interruption
 
 
 def experiment(**fields: Any) -> Experiment:
@@ -28,6 +31,13 @@ def experiment(**fields: Any) -> Experiment:
         "runtime": {"device": "cpu", "threads": 1, "tune_allocator": False},
     }
     return Experiment.model_validate(tree | fields)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run's own picture and page take longer than its training here."""
+    for name in ("save_curves", "write_report"):
+        monkeypatch.setattr(f"windtunnel.training.run.{name}", lambda folder: None)
 
 
 SLOW = experiment()
@@ -100,7 +110,7 @@ def test_equal_designs_are_called_equal_within_the_margins() -> None:
 
 
 def test_trials_end_when_every_question_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int) -> Trial:
+    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int, interruption: Any) -> Trial:
         better = contestant.letter == "B"
         return trials([0.9 + 0.05 * better + 0.001 * seed], [10.0 - 5 * better + 0.01 * (seed % 3)], contestant.letter)[
             0
@@ -114,7 +124,7 @@ def test_trials_end_when_every_question_is_settled(monkeypatch: pytest.MonkeyPat
 
 
 def test_trials_of_another_machine_are_not_mixed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int) -> Trial:
+    def pretend(rules: Contest, contestant: Any, folder: Path, seed: int, interruption: Any) -> Trial:
         return Trial(contestant.letter, seed, tmp_path, 0.9, {"train": 1.0}, False, False, {"host": contestant.letter})
 
     monkeypatch.setattr("windtunnel.comparison.trials._run_once", pretend)
@@ -122,7 +132,7 @@ def test_trials_of_another_machine_are_not_mixed_in(monkeypatch: pytest.MonkeyPa
         run_trials(contest(), tmp_path, lambda trial, position: None)
 
 
-def launch_here(order: Path, log: Path) -> int:
+def launch_here(order: Path, log: Path, interruption: Interruption) -> int:
     """Do a trial in this process, which saves the start of another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["trial", str(order)])
@@ -131,7 +141,7 @@ def launch_here(order: Path, log: Path) -> int:
 
 
 def test_a_comparison_runs_and_given_again_runs_nothing_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("windtunnel.comparison.trials._launch", launch_here)
+    monkeypatch.setattr("windtunnel.comparison.trials.launch", launch_here)
     designs = [("slow", SLOW), ("fast", FAST)]
     rules = Rules(trials=2)
     first = compare(designs, rules, runs_dir=tmp_path)
@@ -147,8 +157,64 @@ def test_a_comparison_runs_and_given_again_runs_nothing_twice(monkeypatch: pytes
     assert (first.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_trial_that_fails_names_its_log_and_leaves_the_others(tmp_path: Path) -> None:
-    broken = experiment(runtime={"device": "cuda:99", "threads": 1})
+def test_two_trials_are_too_few_for_an_interval_at_any_time() -> None:
+    answer = evaluate_trials(
+        contest(trials=9), pairs(trials([0.9, 0.91], [10, 11], "A"), trials([0.8, 0.88], [9, 11], "B"))
+    ).answers[0]
+    assert answer.sentence.count("too few trials for an interval yet") == 2
+    assert "inf" not in answer.sentence
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing that mends things catches it."""
+
+
+def test_a_killed_comparison_goes_on_within_the_trial_it_was_killed_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    designs, rules = [("slow", SLOW), ("fast", FAST)], Rules(trials=2, warm_up=False, stop_early=False)
+    launched: list[str] = []
+
+    def die_in_the_third(order: Path, log: Path, interruption: Interruption) -> int:
+        launched.append(order.stem)
+        if len(launched) == 3:
+            monkeypatch.setattr(run, "summarise", kill)
+        return launch_here(order, log, interruption)
+
+    def kill(*arguments: Any, **named: Any) -> None:
+        raise Killed
+
+    real = run.summarise
+    monkeypatch.setattr("windtunnel.comparison.trials.launch", die_in_the_third)
+    with pytest.raises(Killed):
+        compare(designs, rules, runs_dir=tmp_path)
+    monkeypatch.setattr(run, "summarise", real)
+    monkeypatch.setattr("windtunnel.comparison.trials.launch", launch_here)
+    told: list[tuple[str, bool]] = []
+    found = compare(
+        designs, rules, runs_dir=tmp_path, tell=lambda trial, position: told.append((trial.letter, trial.resumed))
+    )
+    assert told == [("A", False), ("B", False), ("B", True), ("A", False)]
+    assert [figures.resumed for figures in found.comparison.figures] == [0, 1]
+
+
+def test_ctrl_c_stops_the_trial_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    with pytest.raises(Interrupted, match="same command again to go on") as stopped:
+        compare([("slow", SLOW), ("fast", FAST)], Rules(trials=2), runs_dir=tmp_path)
+    assert stopped.value.exit_code == 130
+
+
+def test_a_trial_that_fails_names_its_log_and_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def break_the_second(trial: Trial, position: int) -> None:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    designs = [("slow", SLOW), ("broken", FAST)]
     with pytest.raises(RunError, match=r"0000-B\.log"):
-        compare([("slow", SLOW), ("broken", broken)], Rules(trials=2, warm_up=False), runs_dir=tmp_path)
+        compare(designs, Rules(trials=2, warm_up=False), runs_dir=tmp_path, tell=break_the_second)
     assert list(tmp_path.glob("comparisons/*/runs/0000-A/summary.json"))

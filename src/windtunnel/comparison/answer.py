@@ -9,6 +9,8 @@ from windtunnel.comparison.sequential import Decision, Sequential
 from windtunnel.comparison.statistics import Paired, Summary, adjust_holm, compare_pairs, summarise, trials_needed
 from windtunnel.comparison.trials import Question, Trial, judge_all
 
+_TOO_FEW = "too few trials for an interval yet"
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -203,6 +205,8 @@ def _about_time(found: Finding) -> str:
         least, most = sorted(map(abs, ends))
         word = "faster" if change > 0 else "slower"
         return f"{abs(change):.1f}% {word} ({found.interval_name} {least:.1f} to {most:.1f}%, {found.evidence})"
+    if math.isinf(found.high):
+        return f"not shown to be faster or slower ({change:+.1f}%, {_TOO_FEW})"
     inner = f"{change:+.1f}%, {found.interval_name} {ends[0]:+.1f} to {ends[1]:+.1f}%, {found.evidence}"
     return f"not shown to be faster or slower ({inner})"
 
@@ -210,6 +214,8 @@ def _about_time(found: Finding) -> str:
 def _about_accuracy(found: Finding) -> str:
     if found.decision == "equivalent":
         return f"equally accurate within {found.margin:.3g} points"
+    if math.isinf(found.high):
+        return f"not shown to be better or worse ({found.difference:+.2f} points, {_TOO_FEW})"
     inner = f"{found.interval_name} {found.low:+.2f} to {found.high:+.2f}, {found.evidence}"
     if found.decision == "differs":
         return f"{abs(found.difference):.2f} points {'better' if found.difference > 0 else 'worse'} ({inner})"

@@ -1,8 +1,10 @@
 """A whole comparison: folder, trials, answer, files."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
@@ -59,7 +61,7 @@ def compare(
     with hold_comparison(folder):
         pairs = run_trials(contest, folder, tell)
         comparison = evaluate_trials(contest, pairs)
-        write_json(folder / "comparison.json", _as_json(contest, comparison, pairs))
+        write_json(folder / "comparison.json", finite(_as_json(contest, comparison, pairs)))
         clouds = [
             _cloud(contestant.label, comparison.figures[index].accuracy, comparison.figures[index].seconds, trials)
             for index, contestant in enumerate(contest.contestants)
@@ -87,6 +89,19 @@ def _cloud(label: str, accuracy: Summary, seconds: Summary, trials: Sequence[Tri
 
 def _interval(summary: Summary) -> tuple[float, float] | None:
     return None if summary.low is None or summary.high is None else (summary.low, summary.high)
+
+
+def finite(tree: Any) -> Any:
+    """Return ``tree`` with null for every infinite number, which JSON does not know.
+
+    >>> finite({"low": float("-inf"), "points": [1.0]})
+    {'low': None, 'points': [1.0]}
+    """
+    if isinstance(tree, Mapping):
+        return {key: finite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _as_json(contest: Contest, comparison: Comparison, pairs: Sequence[Sequence[Trial]]) -> dict[str, object]:

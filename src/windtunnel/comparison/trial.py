@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import torch
 
+from windtunnel.comparison.launch import stop_with_parent
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.config.problems import validate_tree
@@ -103,4 +104,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    stop_with_parent()
     main()

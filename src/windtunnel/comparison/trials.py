@@ -2,23 +2,20 @@
 
 import json
 import math
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from windtunnel.comparison.contest import Contest, Contestant
+from windtunnel.comparison.launch import launch
 from windtunnel.comparison.sequential import Sequential, judge
 from windtunnel.config.files import dump_yaml
 from windtunnel.core.files import write_json, write_text
 from windtunnel.errors import RunError, UsageError
 from windtunnel.training.folder import RunFolder
-
-_STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
+from windtunnel.training.interruption import Interruption, listen_for_signals
 
 
 @dataclass(frozen=True)
@@ -78,21 +75,23 @@ def run_trials(contest: Contest, folder: Path, tell: Callable[[Trial, int], None
         tell: called with each trial and its seed's position as it ends, or is found ended.
 
     Raises:
-        RunError: a trial's process failed.
+        RunError: a trial's process failed, or Ctrl-C or SIGTERM asked to stop.
         UsageError: trials there are from another machine or other versions.
     """
     pairs: list[list[Trial]] = []
-    for position in range(contest.rules.trials):
-        done: dict[str, Trial] = {}
-        for contestant in contest.order(position):
-            trial = _run_once(contest, contestant, folder, contest.rules.first_seed + position)
-            _check_machine([*(trial for pair in pairs for trial in pair), *done.values()], trial)
-            done[contestant.letter] = trial
-            tell(trial, position)
-        pairs.append([done[contestant.letter] for contestant in contest.contestants])
-        if contest.rules.stop_early and all(question.is_settled for question in judge_all(contest, pairs)):
-            break
+    with listen_for_signals() as interruption:
+        for position in range(contest.rules.trials):
+            pairs.append(_run_pair(contest, folder, position, pairs[0] if pairs else [], tell, interruption))
+            if contest.rules.stop_early and all(question.is_settled for question in judge_all(contest, pairs)):
+                break
     return pairs
+
+
+def find_trials(contest: Contest, folder: Path) -> list[Trial]:
+    """Return the trials that have ended in the comparison's folder."""
+    seeds = range(contest.rules.first_seed, contest.rules.first_seed + contest.rules.trials)
+    places = [(one, seed, _run_folder(folder, one, seed)) for seed in seeds for one in contest.contestants]
+    return [_read_trial(contest, one, run, seed) for one, seed, run in places if (run / "trial.json").exists()]
 
 
 def judge_all(contest: Contest, pairs: list[list[Trial]]) -> list[Question]:
@@ -122,35 +121,49 @@ def hold_comparison(folder: Path) -> Iterator[None]:
         yield
 
 
-def _run_once(contest: Contest, contestant: Contestant, folder: Path, seed: int) -> Trial:
-    run = folder / "runs" / f"{seed:04d}-{contestant.letter}"
+def _run_pair(
+    contest: Contest,
+    folder: Path,
+    position: int,
+    first: Sequence[Trial],
+    tell: Callable[[Trial, int], None],
+    interruption: Interruption,
+) -> list[Trial]:
+    """Run one trial of each and return them in the contestants' order."""
+    done: dict[str, Trial] = {}
+    for contestant in contest.order(position):
+        trial = _run_once(contest, contestant, folder, contest.rules.first_seed + position, interruption)
+        _check_machine([*first, *done.values()], trial)
+        done[contestant.letter] = trial
+        tell(trial, position)
+    return [done[contestant.letter] for contestant in contest.contestants]
+
+
+def _run_folder(folder: Path, contestant: Contestant, seed: int) -> Path:
+    return folder / "runs" / f"{seed:04d}-{contestant.letter}"
+
+
+def _run_once(contest: Contest, contestant: Contestant, folder: Path, seed: int, interruption: Interruption) -> Trial:
+    run = _run_folder(folder, contestant, seed)
     if not (run / "trial.json").exists():
-        _run_process(contest, contestant, folder, run, seed)
+        _run_process(contest, contestant, folder, run, seed, interruption)
     return _read_trial(contest, contestant, run, seed)
 
 
-def _run_process(contest: Contest, contestant: Contestant, folder: Path, run: Path, seed: int) -> None:
+def _run_process(
+    contest: Contest, contestant: Contestant, folder: Path, run: Path, seed: int, interruption: Interruption
+) -> None:
     orders = folder / "orders"
     orders.mkdir(parents=True, exist_ok=True)
     config, order, log = (orders / f"{run.name}{suffix}" for suffix in (".yaml", ".json", ".log"))
     write_text(config, dump_yaml(contestant.of_seed(seed)))
     write_json(order, {"folder": str(run), "experiment": str(config), "warm_up": contest.rules.warm_up})
-    code = _launch(order, log)
-    if code in _STOPPED:
-        raise KeyboardInterrupt
-    if code != 0:
+    if launch(order, log, interruption) != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise RunError(
             f"trial {run.name} of {contestant.label} failed: {lines[-1] if lines else 'it said nothing'}; its log is "
             f"{log}. Mend the cause and give the same command again: finished trials are kept"
         )
-
-
-def _launch(order: Path, log: Path) -> int:
-    """Do the ordered trial in a process of its own and return its exit code."""
-    command = [sys.executable, "-m", "windtunnel.comparison.trial", str(order)]
-    with log.open("ab") as output:
-        return subprocess.run(command, stdout=output, stderr=output, check=False).returncode
 
 
 def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) -> Trial:

@@ -1,0 +1,173 @@
+"""What comparisons and ablations say on the terminal: plan, progress, tables."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from windtunnel.cli.tables import format_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from windtunnel.comparison.answer import Answer, Comparison, Figures, Finding
+    from windtunnel.comparison.contest import Contest
+    from windtunnel.comparison.statistics import Paired
+    from windtunnel.comparison.trials import Trial
+
+_LONGEST_LABEL = 34
+
+
+class Progress:
+    """Prints each trial as it ends and, after each round, how long the rest may take.
+
+    Args:
+        contest: whose trials.
+    """
+
+    def __init__(self, contest: "Contest") -> None:
+        self._contest = contest
+        self._seconds: list[float] = []
+
+    def __call__(self, trial: "Trial", position: int) -> None:
+        """Tell of the trial that ended; ``position`` is its seed's, from 0."""
+        outcome = "diverged" if trial.diverged else f"{trial.accuracy:.2%}"
+        resumed = ", resumed after a stop" if trial.resumed else ""
+        said = f"trial {position + 1} {trial.letter}, seed {trial.seed}: {outcome}"
+        print(f"{said}, {trial.prepare_and_train:.2f} s{resumed}", flush=True)
+        self._seconds.append(trial.seconds["cold_start"])
+        designs, trials = len(self._contest.contestants), self._contest.rules.trials
+        if len(self._seconds) % designs == 0 and position + 1 < trials:
+            left = sum(self._seconds) / (position + 1) * (trials - position - 1)
+            sooner = ", less if settled sooner" if self._contest.rules.stop_early else ""
+            print(f"  about {span(left)} for the remaining {trials - position - 1} of each{sooner}", flush=True)
+
+
+def describe_plan(contest: "Contest", folder: "Path", found: list["Trial"]) -> str:
+    """Return who is compared, how often and, where trials have ended already, how long the rest may take."""
+    designs, trials = contest.contestants, contest.rules.trials
+    stop = ", fewer when every question is settled" if contest.rules.stop_early else ""
+    lines = [f"{folder}", f"up to {trials} trials of each{stop}; judged by {contest.metric}"]
+    lines += [f"  {one.label}" for one in designs]
+    left = len(designs) * trials - len(found)
+    if found:
+        seconds = left * sum(trial.seconds["cold_start"] for trial in found) / len(found)
+        lines.append(f"{len(found)} trials have ended already; the other {left} take about {span(seconds)} at most")
+    else:
+        lines.append(f"{left} trials at most; the time is estimated once each design has had one")
+    return "\n".join(lines)
+
+
+def describe(comparison: "Comparison") -> str:
+    """Return the tables of a comparison, for terminals of 120 columns."""
+    stopped = ", stopped early: every question is settled" if comparison.stopped_early else ""
+    return "\n\n".join(
+        [
+            f"{comparison.pairs} trials each, {comparison.metric}{stopped}",
+            format_table([_figures_row(figures) for figures in comparison.figures]),
+            "seconds: prepare + train, what is compared; lineage: with evaluation; cold: from the start of the process",
+            format_table([row for answer in comparison.answers for row in _answer_rows(answer)]),
+        ]
+    )
+
+
+def describe_power(comparison: "Comparison") -> str:
+    """Return how many trials a difference as small as the margin would need, a line a design."""
+    return "\n".join(_power_line(answer, comparison.pairs) for answer in comparison.answers)
+
+
+def span(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> span(12.3), span(190), span(8000)
+    ('12 s', '3.2 min', '2.2 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def shorten(label: str) -> str:
+    """Return ``label`` with what is too much for a table cut off its end.
+
+    >>> shorten("B " + "x" * 60)
+    'B xxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    """
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 3] + "..."
+
+
+def interval(low: float | None, high: float | None, digits: int, sign: str = "") -> str:
+    """Return an interval in words, or nothing where it has no ends.
+
+    >>> interval(-1.0, 2.5, 1, "+"), interval(0.0, float("inf"), 1)
+    ('-1.0 to +2.5', 'too few yet')
+    """
+    if low is None or high is None:
+        return ""
+    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}" if math.isfinite(high - low) else "too few yet"
+
+
+def _figures_row(figures: "Figures") -> dict[str, Any]:
+    accuracy, seconds = figures.accuracy, figures.seconds
+    row = {
+        "design": shorten(f"{figures.letter} {figures.name}"),
+        "accuracy %": f"{accuracy.mean:.2f}",
+        "95% CI": interval(accuracy.low, accuracy.high, 2),
+        "sd": _number(accuracy.sd, 2),
+        "seconds": f"{seconds.mean:.2f}",
+        "95% CI ": interval(seconds.low, seconds.high, 2),
+        "lineage": f"{figures.clocks['lineage']:.2f}",
+        "cold": f"{figures.clocks['cold_start']:.1f}",
+    }
+    failures = [f"{count} {word}" for word in ("diverged", "resumed") if (count := getattr(figures, word))]
+    return row | {"note": ", ".join(failures)}
+
+
+def _answer_rows(answer: "Answer") -> list[dict[str, Any]]:
+    points, time = answer.accuracy_finding, answer.time_finding
+    low, high = (percent_longer(end) for end in (time.low, time.high))
+    return [
+        {
+            "against A": f"{answer.letter} points",
+            "difference": f"{points.difference:+.2f}",
+            points.interval_name: interval(points.low, points.high, 2, "+"),
+            **_tests(answer.accuracy, answer.accuracy_p),
+            "settled": _settled(points),
+        },
+        {
+            "against A": f"{answer.letter} time %",
+            "difference": f"{percent_longer(time.difference):+.1f}",
+            points.interval_name: interval(low, high, 1, "+"),
+            **_tests(answer.time, answer.time_p),
+            "settled": _settled(time),
+        },
+    ]
+
+
+def _tests(paired: "Paired", p: float | None) -> dict[str, str]:
+    return {
+        "p": _number(p, 4),
+        "p signs": _number(paired.p_signs, 4),
+        "effect g": _number(paired.effect, 2),
+        "P(above A)": _number(paired.probability_positive, 3),
+        "p equal": _number(paired.p_equivalent, 4),
+    }
+
+
+def _settled(found: "Finding") -> str:
+    return f"{found.decision}, {found.evidence}"
+
+
+def _power_line(answer: "Answer", pairs: int) -> str:
+    needed, margin = answer.trials_for_margin, answer.accuracy_finding.margin
+    more = f"{needed - pairs} more" if needed > pairs else "no more"
+    return (
+        f"To show a true difference of {margin:.3g} points to {answer.letter}, {needed} trials each are needed: {more}."
+    )
+
+
+def percent_longer(log_ratio: float) -> float:
+    """Return how much more time a ratio of times is, in percent; negative is faster."""
+    return 100 * math.expm1(log_ratio) if log_ratio < 700 else math.inf
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

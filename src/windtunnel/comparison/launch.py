@@ -1,0 +1,68 @@
+"""A trial's process: started, asked to stop when we are, and told when we are gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from windtunnel.errors import RunError
+from windtunnel.training.interruption import EXIT_CODES, Interruption
+
+_LOOK_EVERY_S = 0.2
+_STOPPED = {code: number for number, exit_code in EXIT_CODES.items() for code in (exit_code, -number)}
+
+
+class Interrupted(RunError):
+    """Ctrl-C or SIGTERM stopped the trials; what was done is kept."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.exit_code = EXIT_CODES[number]
+        super().__init__(
+            f"stopped by {number.name}; give the same command again to go on: finished trials are kept, and the one "
+            "under way goes on from its last checkpoint"
+        )
+
+
+def launch(order: Path, log: Path, interruption: Interruption) -> int:
+    """Do the ordered trial in a process of its own and return its exit code.
+
+    When ``interruption`` has a signal the trial is asked to stop and waited for.
+
+    Raises:
+        Interrupted: we, or the trial alone, were told to stop.
+    """
+    command = [sys.executable, "-m", "windtunnel.comparison.trial", str(order)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        with process:
+            code = _wait(process, interruption)
+    if interruption.signal is not None or code in _STOPPED:
+        raise Interrupted(interruption.signal or _STOPPED[code])
+    return code
+
+
+def _wait(process: subprocess.Popen[bytes], interruption: Interruption) -> int:
+    asked = False
+    while True:
+        if interruption.signal is not None and not asked:
+            process.terminate()
+            asked = True
+        try:
+            return process.wait(timeout=_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def stop_with_parent() -> None:
+    """Let this process be told to stop as soon as the one that started it is gone, whatever ended that one.
+
+    The parent holds the other end of our standard input and never writes: its end is the parent's.
+    """
+
+    def watch() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
