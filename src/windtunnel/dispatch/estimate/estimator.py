@@ -153,7 +153,7 @@ class Estimator:
         return experiment.runtime.threads or self._threads or 0
 
     def _trace_all(self, wanted: dict[str, Experiment]) -> dict[str, Traced]:
-        found = {key: traced for key in wanted if (traced := _read_trace(key)) is not None}
+        found = {key: known for key in wanted if (known := _read_trace(key)) is not None}
         missing = [key for key in wanted if key not in found]
         for start in range(0, len(missing), _KINDS_A_CHILD):
             keys = missing[start : start + _KINDS_A_CHILD]
