@@ -96,6 +96,11 @@ def test_results_as_table_csv_and_json(cli):
     assert (tree["metric"], tree["mode"], len(tree["points"])) == ("val_accuracy", "max", 2)
 
 
+def test_a_search_of_a_space_with_too_few_points_says_so(cli):
+    shown = cli("sweep", "quickstart_sweep", "strategy=random", "space.optim.lr=[0.1, 0.4]", "-q")
+    assert "2 of 20 points: no others were found" in shown.err
+
+
 def test_a_sweep_named_by_its_folder_goes_on_there(cli, tmp_path):
     cli("sweep", "run", "quickstart_sweep", "--runs-dir", "elsewhere", "-q")
     shown = cli("sweep", "elsewhere/quickstart/quickstart_sweep", "-q")

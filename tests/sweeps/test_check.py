@@ -1,8 +1,9 @@
 import pytest
 
-from windtunnel.errors import ConfigError
-from windtunnel.sweeps import check
+from windtunnel.errors import ConfigError, UsageError
+from windtunnel.sweeps import check, optuna_study
 from windtunnel.sweeps.check import check_points
+from windtunnel.sweeps.run import check_sweep
 
 
 def _problems(definition):
@@ -66,3 +67,11 @@ def test_a_point_without_a_validation_part_is_named(define):
 def test_a_grid_too_large_to_be_meant_is_refused(define):
     space = {f"optim.{name}": {"min": 0, "max": 1, "step": 0.001} for name in ("lr", "momentum", "weight_decay")}
     assert "up to 1,003,003,001 points" in _problems(define(space=space))[0]
+
+
+@pytest.mark.parametrize("fields", [{"strategy": "tpe"}, {"pruning": "median"}])
+def test_without_optuna_it_is_said_how_to_get_it(define, monkeypatch, fields):
+    monkeypatch.setattr(optuna_study, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'windtunnel\[optuna\]'"):
+        check_sweep(define(**fields))
+    check_sweep(define(strategy="random"))

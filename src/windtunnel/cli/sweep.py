@@ -106,6 +106,8 @@ def run(
     with _view(quiet=quiet or as_json) as view:
         result = run_definition(definition, place, engine=Engine(engine, machine, policy, address), view=view)
     _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
+    if result.shortfall:
+        print(f"note: {result.shortfall}", file=sys.stderr)
     if not as_json:
         print(f"\nmore with: windtunnel sweep results {result.folder.path}")
     raise typer.Exit(result.exit_code)

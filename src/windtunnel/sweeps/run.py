@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.config.sweep import SweepConfig
+from windtunnel.config.sweep import Grid, SweepConfig
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Outcome
 from windtunnel.errors import UsageError
@@ -44,6 +44,15 @@ class SweepResult:
     def exit_code(self) -> int:
         """Exit code of the command line: 0, or 3 when runs failed."""
         return FAILED_EXIT if any(outcome.status == "failed" for outcome in self.outcomes) else 0
+
+    @property
+    def shortfall(self) -> str:
+        """Why the sweep has fewer points than it was to have, or ``""``: its space has no more."""
+        strategy = self.folder.read_definition().config.strategy
+        points = sum(bool(point.jobs) for point in self.folder.read_points())
+        if isinstance(strategy, Grid) or points >= strategy.runs:
+            return ""
+        return f"{points} of {strategy.runs} points: no others were found that are new, valid and within the limits"
 
     def points(self) -> list[PointResult]:
         """Return every point, the best first; points without a result come last."""
