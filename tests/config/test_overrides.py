@@ -64,3 +64,16 @@ def test_merge_replaces_lists_and_other_components() -> None:
     assert merged["augment"] == []
     assert merged["model"] == {"name": "mlp"}
     assert merged["data"] == {"source": {"name": "digits"}, "batch_size": 1}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["averaging=null", "averaging=lookahead"], "lookahead"),
+        (["averaging=lookahead", "averaging=null"], None),
+        (["averaging.decay=0.9", "averaging=null"], {"decay": 0.9}),
+    ],
+    ids=["set-after-null", "null-after-set", "a-field-outlives-null"],
+)
+def test_of_two_values_for_one_component_the_later_counts(overrides: list[str], expected: Any) -> None:
+    assert apply_overrides(TREE, overrides)["averaging"] == expected

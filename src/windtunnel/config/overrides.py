@@ -65,7 +65,7 @@ def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _depth_if_picking(path: list[str], value: Any) -> tuple[int, int]:
-    picks = path[-1] == "name" or isinstance(value, str | Mapping)
+    picks = path[-1] == "name" or value is None or isinstance(value, str | Mapping)
     return (0, len(path)) if picks else (1, 0)
 
 
