@@ -64,8 +64,8 @@ def test_out_of_memory_comes_back_with_more_and_then_alone(kit):
     assert reserved == [10 * MIB, int(12.5 * MIB), 1000 * MIB]
 
 
-def test_memory_and_cores_bound_what_runs_at_once(kit):
-    kit.run(*(f"ok-{index}" for index in range(6)), device=cpu(mib=25, cores=4))
+def test_memory_bounds_what_runs_at_once(kit):
+    kit.run(*(f"quiet-{index}" for index in range(6)), device=cpu(mib=25, cores=4))
     assert most_at_once(kit) == 2
 
 
@@ -81,7 +81,7 @@ def test_a_traced_newcomer_is_watched_before_the_next_one_starts(kit):
     patient = replace(SETTINGS, warm_up_s=60.0, warm_up_steps=2)
     kit.run("ok-1", "ok-2", estimate=traced, settings=patient)
     first, second = events(kit, "admitted")
-    assert second["time"] - first["time"] >= 0.1
+    assert second["time"] - first["time"] >= 0.05
 
 
 def test_a_run_over_the_budget_is_killed_and_its_neighbour_lives(kit):
@@ -172,7 +172,7 @@ def test_a_second_dispatcher_is_refused_with_the_first_ones_pid(kit):
 
 def test_ctrl_c_lets_workers_save_and_the_next_dispatcher_goes_on(kit):
     dispatcher = kit.dispatcher("ok-1", "slow-1")
-    threading.Timer(1.3, signal.raise_signal, (signal.SIGTERM,)).start()
+    threading.Timer(1.0, signal.raise_signal, (signal.SIGTERM,)).start()
     with pytest.raises(DispatchInterrupted, match="the same command goes on") as stopped:
         dispatcher.run()
     assert stopped.value.exit_code == 143

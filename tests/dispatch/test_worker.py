@@ -48,9 +48,10 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
-def test_a_worker_trains_and_says_how_it_went(tmp_path):
+def test_a_worker_trains_and_says_how_it_went(tmp_path, capsys):
     order = make_order(tmp_path, digits())
     assert run_order(order) == 0
+    assert "epoch 2/2: loss" in capsys.readouterr().out
     beat, result = read_heartbeat(Path(order.heartbeat)), read_result(Path(order.result))
     assert (beat.step, beat.total_steps, beat.reports) == (8, 8, 2)
     assert (result.cause, result.reason) == ("finished", "all epochs trained")

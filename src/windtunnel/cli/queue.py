@@ -64,7 +64,9 @@ def _list_wishes(*, pause: bool, resume: bool, cancel: list[str], priority: tupl
 def _print_answer(snapshot: "Snapshot", *, wished: bool, at_work: bool, as_json: bool) -> None:
     from windtunnel.dispatch.live import describe
 
-    nobody = "" if at_work else "no dispatcher works on this sweep now; the same sweep command goes on with it"
+    nobody = "" if at_work else "no dispatcher works on this sweep now"
+    if nobody and (snapshot.running or snapshot.waiting):
+        nobody += "; the same sweep command goes on with it"
     if as_json:
         print(json.dumps({**asdict(snapshot), "dispatcher_at_work": at_work}, indent=2))
     elif wished:

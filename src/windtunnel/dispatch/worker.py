@@ -122,10 +122,12 @@ def main() -> None:
 
 def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
     import torch
+    from rich.console import Console
 
     from windtunnel.config.experiment import Experiment
     from windtunnel.config.files import read_yaml
     from windtunnel.config.problems import validate_tree
+    from windtunnel.track.console import LineTracker
     from windtunnel.training.run import train_in
 
     try:
@@ -133,7 +135,8 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
         experiment = validate_tree(Experiment, read_yaml(path), str(path))
         _cap_memory(order)
         _wait_for_predecessor(Path(order.folder))
-        result = train_in(Path(order.folder), experiment, trackers=[pulse])
+        log = LineTracker(Console(file=sys.stdout, no_color=True))
+        result = train_in(Path(order.folder), experiment, trackers=[pulse, log])
     except UsageError as error:
         traceback.print_exc()
         return "usage", str(error), error.exit_code
