@@ -34,6 +34,12 @@ def test_overrides_reach_the_sweep_the_space_or_every_run():
     assert experiment.optim.lr == load_recipe("quickstart").optim.lr
 
 
+def test_an_override_may_reach_into_a_strategy_that_the_file_leaves_out(tmp_path):
+    (tmp_path / "tried.yaml").write_text("base: quickstart\nspace: {optim.lr: [0.1, 0.2]}\n")
+    strategy = load_definition(str(tmp_path / "tried.yaml"), ["strategy.runs=1"]).config.strategy
+    assert (strategy.name, strategy.runs) == ("grid", 1)
+
+
 def test_a_file_may_lie_beside_its_base(tmp_path):
     (tmp_path / "mine.yaml").write_text("base: quickstart\noptim: {lr: 0.5}\nproject: mine\n")
     (tmp_path / "tried.yaml").write_text("base: mine.yaml\nspace: {optim.momentum: [0.5, 0.9]}\n")

@@ -179,7 +179,8 @@ def _read_bundled(name: str) -> dict[str, Any]:
 
 
 def _override(tree: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    result = dict(tree)
+    default = SweepConfig.model_fields["strategy"].default.model_dump(mode="json")
+    result = {"strategy": default, **tree}  # so that strategy.runs=10 has something to be set in
     for text in overrides:
         path, value = parse_override(text)
         if path[0] == "space" and len(path) > 1:
