@@ -36,6 +36,17 @@ def test_reading_the_clock_less_often_does_not_bias(every, step_s):
     assert found.seconds == pytest.approx(step_s)
 
 
+@given(st.integers(2, 20), st.floats(0.5, 5.0))
+def test_reading_the_clock_more_often_than_steps_are_done_does_not_bias(beats, step_s):
+    marks = [Mark(beat * step_s / beats, beat // beats) for beat in range(20 * beats)]
+    assert step_seconds(marks, runners=0).seconds == pytest.approx(step_s)
+
+
+def test_a_step_during_which_a_run_came_or_went_counts_for_neither():
+    marks = [*steady(1.0, 6), Mark(6.5, 6, 1), Mark(9.0, 7, 1), Mark(11.0, 8, 1)]
+    assert step_times(marks) == {0: [1.0] * 3, 1: [2.0]}
+
+
 @given(st.floats(0.1, 1.0), st.floats(1.5, 4.0))
 def test_only_steps_beside_the_same_runs_count(alone_s, slowdown):
     alone = steady(alone_s, 20)

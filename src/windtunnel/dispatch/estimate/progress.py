@@ -3,7 +3,6 @@
 import math
 import statistics
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 _WARM_UP_STEPS = 3
@@ -45,20 +44,26 @@ def trimmed_mean(values: Sequence[float], trim: float = _TRIM) -> float:
 
 
 def step_times(marks: Sequence[Mark]) -> dict[int, list[float]]:
-    """Return seconds a step between neighbouring marks, by who shared the device, the first steps left out.
+    """Return seconds a step between marks at which steps were done, by who shared the device, first steps left out.
 
-    The first steps pay for compiling, tuning and page faults. A pair of marks between which no step was done, or which
-    saw two sets of runners, says nothing of either.
+    The first steps pay for compiling, tuning and page faults. Marks may come more often than steps. A stretch that saw
+    two sets of runners says nothing of either.
 
-    >>> step_times([Mark(0, 0), Mark(9, 3), Mark(10, 4), Mark(12, 6), Mark(16, 8, 1), Mark(20, 10, 1)])
-    {0: [1.0, 1.0], 1: [2.0]}
+    >>> step_times([Mark(0, 0), Mark(9, 3), Mark(10, 4), Mark(11, 4), Mark(12, 5), Mark(16, 7, 1), Mark(20, 9, 1)])
+    {0: [1.0, 2.0], 1: [2.0]}
     """
-    first = marks[0].step + _WARM_UP_STEPS if marks else 0
     found: dict[int, list[float]] = {}
-    for before, after in pairwise(marks):
-        done = after.step - before.step
-        if before.step >= first and done > 0 and before.runners == after.runners:
-            found.setdefault(after.runners, []).append((after.seconds - before.seconds) / done)
+    if not marks:
+        return found
+    start, is_clean = marks[0], True
+    for mark in marks[1:]:
+        done = mark.step - start.step
+        if mark.runners != start.runners:
+            start, is_clean = mark, done > 0
+        elif done > 0:
+            if is_clean and start.step >= marks[0].step + _WARM_UP_STEPS:
+                found.setdefault(mark.runners, []).append((mark.seconds - start.seconds) / done)
+            start, is_clean = mark, True
     return found
 
 
