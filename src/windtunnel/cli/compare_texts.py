@@ -62,7 +62,7 @@ def describe(comparison: "Comparison") -> str:
     return "\n\n".join(
         [
             f"{comparison.pairs} trials each, {comparison.metric}{stopped}",
-            format_table([_figures_row(figures) for figures in comparison.figures]),
+            format_table([figures_row(figures) for figures in comparison.figures]),
             "seconds: prepare + train, what is compared; lineage: with evaluation; cold: from the start of the process",
             format_table([row for answer in comparison.answers for row in _answer_rows(answer)]),
         ]
@@ -105,7 +105,8 @@ def interval(low: float | None, high: float | None, digits: int, sign: str = "")
     return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}" if math.isfinite(high - low) else "too few yet"
 
 
-def _figures_row(figures: "Figures") -> dict[str, Any]:
+def figures_row(figures: "Figures") -> dict[str, Any]:
+    """Return a design's row in the table of figures."""
     accuracy, seconds = figures.accuracy, figures.seconds
     row = {
         "design": shorten(f"{figures.letter} {figures.name}"),

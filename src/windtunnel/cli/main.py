@@ -36,6 +36,7 @@ VERBS = (
     Verb("train", "Train a recipe or a YAML file."),
     Verb("resume", "Continue a run that was interrupted or killed."),
     Verb("compare", "Say whether one design really beats another."),
+    Verb("ablate", "Say what each of several changes does to accuracy and time."),
     Verb("eval", "Measure a trained run on its validation or test images."),
     Verb("predict", "Write the classes of new images as CSV."),
     Verb("export", "Write a trained network as ONNX, torch.export or plain weights."),
