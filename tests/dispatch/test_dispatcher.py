@@ -10,9 +10,9 @@ import pytest
 
 from dispatch.fakes import EXPERIMENT, MIB, SETTINGS, cpu, price
 from windtunnel.dispatch.control import Wish, send_wish
-from windtunnel.dispatch.dispatcher import DispatchInterrupted
 from windtunnel.dispatch.fixed import FixedJobs
 from windtunnel.dispatch.journal import read_journal
+from windtunnel.dispatch.settings import DispatchInterrupted
 from windtunnel.dispatch.types import Estimate
 from windtunnel.errors import UsageError
 

@@ -28,10 +28,10 @@ def worker(
     from rich.console import Console
 
     from windtunnel.dispatch.devices import find_devices, parse_bytes
-    from windtunnel.dispatch.dispatcher import Settings
     from windtunnel.dispatch.estimate.estimator import Estimator
     from windtunnel.dispatch.joined import join_pool
     from windtunnel.dispatch.live import show_live
+    from windtunnel.dispatch.settings import Settings
 
     devices = find_devices(memory=parse_bytes(memory) if memory else None, cores=cores, threads=threads)
     estimator = Estimator(devices[0].kind, threads=threads)

@@ -6,78 +6,36 @@ files and processes, and decides.
 """
 
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.dispatch.accounts import FreeBytes, compute_share, find_overrunner, make_load
+from windtunnel.dispatch.accounts import FreeBytes, find_overrunner
 from windtunnel.dispatch.attempt import Attempt
 from windtunnel.dispatch.control import read_wishes
 from windtunnel.dispatch.devices import Device, format_bytes, free_bytes
-from windtunnel.dispatch.forecast import make_task, typical_seconds
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.launch import Command, JobFolder, start_worker, write_order
 from windtunnel.dispatch.order import Order
 from windtunnel.dispatch.overview import take_snapshot
-from windtunnel.dispatch.packing import Admission, DeviceLoad, Policy, Task, admit, find_misfits, order_tasks
-from windtunnel.dispatch.portfolio import check_policy, choose_policy
+from windtunnel.dispatch.packing import Admission, DeviceLoad, Task
+from windtunnel.dispatch.planner import Planner, count_threads, explain_misfit
 from windtunnel.dispatch.pricing import Pricing
 from windtunnel.dispatch.processes import identify
 from windtunnel.dispatch.restore import restore
 from windtunnel.dispatch.retry import Verdict, judge
+from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, worker_command
 from windtunnel.dispatch.snapshot import SilentView, Snapshot, View
 from windtunnel.dispatch.state import Placement, RunState, SweepState
 from windtunnel.dispatch.types import Estimate, Job, JobSource, Outcome
-from windtunnel.errors import WindtunnelError
 from windtunnel.training.folder import RunFolder
-from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
-
-FOLDER = "dispatch"
-"""Name of the dispatcher's own folder inside a sweep's."""
+from windtunnel.training.interruption import Interruption, listen_for_signals
 
 _REPRICED = 20
 _WISHES = {"pause": "pause", "resume": "resume", "cancel": "cancel", "priority": "change the priority of"}
-
-
-class DispatchInterrupted(WindtunnelError):
-    """The dispatcher was asked to stop; its workers have saved, and the same command goes on."""
-
-    def __init__(self, number: signal.Signals, folder: Path) -> None:
-        self.exit_code = EXIT_CODES[number]
-        super().__init__(f"stopped by {number.name}; every run is saved, the same command goes on with {folder}")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a dispatcher behaves.
-
-    Args:
-        policy: ``auto`` or the name of a packing policy.
-        retries: worker crashes forgiven for each run.
-        lookahead: jobs kept waiting at most; a source that learns from outcomes wants few.
-        poll_s: seconds between two looks at files and processes.
-        grace_s: seconds a worker has to save before it is killed.
-        warm_up_steps: updates after which a newcomer's memory is believed, and the next one may start.
-        warm_up_s: seconds after which the next one may start anyway.
-    """
-
-    policy: str = "auto"
-    retries: int = 2
-    lookahead: int = 1000
-    poll_s: float = 0.5
-    grace_s: float = 30.0
-    warm_up_steps: int = 3
-    warm_up_s: float = 60.0
-
-
-def worker_command(order: Path) -> list[str]:
-    """Return the command of the worker that carries out the order at ``order``."""
-    return [sys.executable, "-m", "windtunnel.dispatch.worker", str(order)]
 
 
 class Dispatcher:
@@ -112,22 +70,20 @@ class Dispatcher:
         free: FreeBytes = free_bytes,
     ) -> None:
         self._settings = settings or Settings()
-        check_policy(self._settings.policy)
         self._folder = folder / FOLDER
         self._source = source
         self._devices = {device.name: device for device in devices}
         self._pricing = Pricing(estimate, record)
         self._view = view or SilentView()
         self._command = command
-        self._free = free
         self._state = SweepState()
         self._jobs: dict[str, Job] = {}
         self._claimed: list[Job] = []
         self._prices: dict[str, Estimate] = {}
         self._attempts: dict[str, Attempt] = {}
-        self._planned: set[str] = set()
         self._queue: list[Task] | None = None
-        self._policy: Policy | None = None
+        self._planner = Planner(self._settings.policy, devices, free)
+        self._is_told = False
         self._stopped = False
 
     def run(self) -> list[Outcome]:
@@ -334,63 +290,26 @@ class Dispatcher:
     def _start_what_fits(self) -> None:
         if self._queue is None:
             self._queue = self._plan()
-        if self._queue and self._policy is not None:
-            for admission in admit(self._queue, self._loads(), self._policy):
-                self._start(admission)
+        if not self._queue:
+            return
+        loads = self._loads()
+        admissions = self._planner.admit(self._queue, loads)
+        if not admissions and not self._attempts and not self._is_told:
+            free = max(load.free for load in loads)
+            self._view.note(f"nothing fits: at most {format_bytes(free)} are free, other processes hold the rest")
+        self._is_told = not admissions and not self._attempts
+        for admission in admissions:
+            self._start(admission)
 
     def _plan(self) -> list[Task]:
         """Return what waits and is priced, in the order it is wanted; kept until something happens."""
-        waiting = [run for run in self._waiting() if run.id in self._prices]
-        typical = typical_seconds(self._prices.values())
-        tasks = self._without_misfits([self._task(run, typical) for run in waiting])
-        if not tasks:
-            return []
-        self._policy = self._choose_policy(tasks)
-        return order_tasks(tasks, self._policy, max(device.total_bytes for device in self._devices.values()))
-
-    def _task(self, run: RunState, typical: float) -> Task:
-        experiment, price = self._jobs[run.id].experiment, self._prices[run.id]
-        allowed = [device for device in self._devices.values() if _may_use(experiment, device)]
-        share = compute_share(_threads(experiment, allowed[0]), allowed[0], price) if allowed else 1.0
-        return make_task(
-            run.id,
-            price,
-            typical,
-            memory=run.bytes_needed,
-            compute=share,
-            priority=run.priority,
-            alone=run.alone,
-            devices=frozenset(device.name for device in allowed),
-        )
-
-    def _without_misfits(self, tasks: list[Task]) -> list[Task]:
-        """Fail the runs that no device could hold even when empty, and return the others."""
-        misfits = find_misfits(tasks, [_empty(device) for device in self._devices.values()])
-        for task, largest in misfits:
-            self._end(self._state.runs[task.id], Verdict("failed", _explain_misfit(task, largest)))
-        failed = {task.id for task, _ in misfits}
-        return [task for task in tasks if task.id not in failed]
-
-    def _choose_policy(self, tasks: list[Task]) -> Policy:
-        """Return the rule to go by; searched for again only when there are tasks it was not chosen for."""
-        ids = {task.id for task in tasks}
-        if self._policy is None or not ids <= self._planned:
-            self._planned = ids
-            return choose_policy(self._settings.policy, tasks, [_empty(device) for device in self._devices.values()])
-        return self._policy
+        tasks, misfits = self._planner.make_tasks(self._waiting(), self._jobs, self._prices)
+        for misfit in misfits:
+            self._end(self._state.runs[misfit.task.id], Verdict("failed", explain_misfit(misfit)))
+        return self._planner.order(tasks, may_search=not self._pricing.is_busy)
 
     def _loads(self) -> list[DeviceLoad]:
-        return [self._load(device) for device in self._devices.values()]
-
-    def _load(self, device: Device) -> DeviceLoad:
-        here = self._on(device.name)
-        shares = [
-            compute_share(_threads(attempt.job.experiment, device), device, self._prices[attempt.job.id])
-            for attempt in here
-        ]
-        load = make_load(device, here, shares, self._free(device))
-        load.newcomers = 0 if any(self._is_unproven(attempt) for attempt in here) else 1
-        return load
+        return self._planner.make_loads(list(self._attempts.values()), self._prices, self._is_unproven)
 
     def _is_unproven(self, attempt: Attempt) -> bool:
         """Say whether others have to wait until it is seen what this newcomer needs: not where a run measured it."""
@@ -403,7 +322,7 @@ class Dispatcher:
         job, files = self._jobs[run.id], self._files(run.id)
         reserved = device.total_bytes if run.alone else int(admission.task.memory)
         order = write_order(files, job, device, self._prices[run.id], attempt=run.attempts + 1, reserved=reserved)
-        process = start_worker(files, order, device, _threads(job.experiment, device), self._command)
+        process = start_worker(files, order, device, count_threads(job.experiment, device), self._command)
         self._note(
             "admitted",
             job=run.id,
@@ -420,26 +339,3 @@ class Dispatcher:
 
     def _files(self, id: str) -> JobFolder:
         return JobFolder(self._folder / "jobs" / id)
-
-
-def _may_use(experiment: Experiment, device: Device) -> bool:
-    wanted = experiment.runtime.device
-    return wanted == "auto" or wanted == device.kind
-
-
-def _threads(experiment: Experiment, device: Device) -> int:
-    return experiment.runtime.threads or device.threads
-
-
-def _empty(device: Device) -> DeviceLoad:
-    limit = 1.0 if device.kind == "cpu" else float("inf")
-    return DeviceLoad(device.name, device.total_bytes, device.total_bytes, compute_limit=limit)
-
-
-def _explain_misfit(task: Task, largest: float) -> str:
-    if not task.devices:
-        return "no device here is what runtime.device asks for; set runtime.device=auto, which runs are placed by"
-    return (
-        f"needs {format_bytes(task.memory)}, the largest device may hold {format_bytes(largest)}; lower "
-        "data.batch_size or evaluate.batch_size, or raise --memory"
-    )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from windtunnel.dispatch.attempt import EpochReader
 from windtunnel.dispatch.control import read_wishes
-from windtunnel.dispatch.dispatcher import FOLDER, DispatchInterrupted, Settings
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.look import look_at
 from windtunnel.dispatch.pool import EXPIRY_S, Pool, Watch
 from windtunnel.dispatch.restore import restore
+from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings
 from windtunnel.dispatch.snapshot import SilentView, Snapshot, View
 from windtunnel.dispatch.state import RunState, SweepState
 from windtunnel.dispatch.types import Job, JobSource, Outcome

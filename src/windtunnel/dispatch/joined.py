@@ -10,9 +10,10 @@ from pathlib import Path
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.dispatch.devices import Device
-from windtunnel.dispatch.dispatcher import FOLDER, Dispatcher, Settings, worker_command
+from windtunnel.dispatch.dispatcher import Dispatcher
 from windtunnel.dispatch.launch import Command
 from windtunnel.dispatch.pool import BEAT_SHARE, EXPIRY_S, Pool, Watch
+from windtunnel.dispatch.settings import FOLDER, Settings, worker_command
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Estimate, Job, Outcome
 from windtunnel.errors import UsageError

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel.dispatch.devices import find_devices
-from windtunnel.dispatch.dispatcher import Settings
 from windtunnel.dispatch.estimate.estimator import Estimator
 from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.joined import join_pool
 from windtunnel.dispatch.pool import EXPIRY_S, Pool
+from windtunnel.dispatch.settings import Settings
 from windtunnel.dispatch.snapshot import SilentView, View
 from windtunnel.dispatch.types import JobSource, Outcome
 from windtunnel.errors import UsageError

@@ -83,5 +83,7 @@ def _judge_memory(run: RunState, result: Result, device_bytes: int) -> Requeue |
             f"it held {format_bytes(peak)}. Lower data.batch_size, evaluate.batch_size or the model, or use a larger "
             f"device ({result.reason})",
         )
-    alone = tries == _MEMORY_TRIES - 1 or needed >= device_bytes
-    return Requeue("memory", f"out of memory: {result.reason}", min(needed, device_bytes), alone)
+    if tries == _MEMORY_TRIES - 1 or needed >= device_bytes:
+        # It gets all there is, so it need not wait for more to be free than it was ever seen or promised to need.
+        return Requeue("memory", f"out of memory: {result.reason}", min(max(peak, reserved), device_bytes), alone=True)
+    return Requeue("memory", f"out of memory: {result.reason}", needed)

@@ -117,7 +117,7 @@ class SweepState:
         run.memory_failures += event["cause"] == "memory"
         run.peak_bytes = _larger(run.peak_bytes, event["peak_bytes"])
         run.alone = run.alone or event["alone"]
-        run.bytes_needed = _larger(run.bytes_needed, event["bytes_needed"])
+        run.bytes_needed = event["bytes_needed"] or run.bytes_needed
 
     def _on_ended(self, event: Event) -> None:
         run = self.runs[event["job"]]
