@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from windtunnel.sweeps.definition import Definition
     from windtunnel.sweeps.engines import Machine
     from windtunnel.sweeps.folder import SweepFolder
+    from windtunnel.sweeps.run import SweepResult
 
 _MOST_CURVES = 8  # colours that can be told apart
 _FORMATS = (".png", ".svg", ".pdf")
@@ -105,11 +106,7 @@ def run(
     place = find_place(reference, runs_dir)
     with _view(quiet=quiet or as_json) as view:
         result = run_definition(definition, place, engine=Engine(engine, machine, policy, address), view=view)
-    _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
-    if result.shortfall:
-        print(f"note: {result.shortfall}", file=sys.stderr)
-    if not as_json:
-        print(f"\nmore with: windtunnel sweep results {result.folder.path}")
+    _print_ending(result, top=top, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
 
@@ -190,6 +187,14 @@ def _view(*, quiet: bool) -> "AbstractContextManager[View]":
     from windtunnel.dispatch.snapshot import SilentView
 
     return nullcontext(SilentView()) if quiet else show_live(Console(stderr=True))
+
+
+def _print_ending(result: "SweepResult", *, top: int, as_json: bool) -> None:
+    _print_results(result.folder, top=top, as_csv=False, as_json=as_json)
+    if result.shortfall:
+        print(f"note: {result.shortfall}", file=sys.stderr)
+    if not as_json:
+        print(f"\nmore with: windtunnel sweep results {result.folder.path}")
 
 
 def _print_plan(definition: "Definition", machine: "Machine", policy: str, *, top: int, as_json: bool) -> None:
