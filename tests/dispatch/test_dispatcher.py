@@ -74,14 +74,24 @@ def test_cores_bound_what_runs_at_once(kit):
     assert most_at_once(kit) == 3
 
 
-def test_a_traced_newcomer_is_watched_before_the_next_one_starts(kit):
+def test_where_memory_is_tight_a_newcomer_is_watched_before_the_next_one_starts(kit):
     def traced(experiment):
         return replace(price(experiment), source="traced")
 
     patient = replace(SETTINGS, warm_up_s=60.0, warm_up_steps=2)
-    kit.run("ok-1", "ok-2", estimate=traced, settings=patient)
+    kit.run("ok-1", "ok-2", estimate=traced, settings=patient, device=cpu(mib=25))
     first, second = events(kit, "admitted")
     assert second["time"] - first["time"] >= 0.05
+    assert second["time"] < next(event["time"] for event in events(kit, "ended"))
+
+
+def test_where_there_is_room_newcomers_need_not_wait(kit):
+    def traced(experiment):
+        return replace(price(experiment), source="traced")
+
+    kit.run("slowish-1", "slowish-2", estimate=traced, settings=replace(SETTINGS, warm_up_s=60.0))
+    started = [event["time"] for event in events(kit, "admitted")]
+    assert started[1] < events(kit, "progress")[0]["time"]
 
 
 def test_a_run_over_the_budget_is_killed_and_its_neighbour_lives(kit):

@@ -312,7 +312,7 @@ class Dispatcher:
         return self._planner.make_loads(list(self._attempts.values()), self._prices, self._is_unproven)
 
     def _is_unproven(self, attempt: Attempt) -> bool:
-        """Say whether others have to wait until it is seen what this newcomer needs: not where a run measured it."""
+        """Say whether it is still to be seen what this newcomer needs; not where an earlier run measured it."""
         if self._prices[attempt.job.id].source != "traced":
             return False
         return attempt.is_warming_up(self._settings.warm_up_steps, self._settings.warm_up_s)

@@ -70,7 +70,7 @@ class Planner:
         prices: Mapping[str, Estimate],
         is_unproven: Callable[[Attempt], bool],
     ) -> list[DeviceLoad]:
-        """Return every device with what is on it; none takes a newcomer while it has an unproven one."""
+        """Return every device with what is on it; an unproven run counts twice, as it may need more than promised."""
         loads = []
         for device in self._devices:
             here = [attempt for attempt in attempts if attempt.device == device.name]
@@ -79,7 +79,7 @@ class Planner:
                 for attempt in here
             ]
             load = make_load(device, here, shares, self._free(device))
-            load.newcomers = 0 if any(is_unproven(attempt) for attempt in here) else 1
+            load.free = max(load.free - sum(attempt.counted_bytes for attempt in here if is_unproven(attempt)), 0)
             loads.append(load)
         return loads
 

@@ -22,8 +22,8 @@ class Settings:
         lookahead: jobs kept waiting at most; a source that learns from outcomes wants few.
         poll_s: seconds between two looks at files and processes.
         grace_s: seconds a worker has to save before it is killed.
-        warm_up_steps: updates after which a newcomer's memory is believed, and the next one may start.
-        warm_up_s: seconds after which the next one may start anyway.
+        warm_up_steps: updates after which the estimate of a newcomer's memory is believed; till then it counts twice.
+        warm_up_s: seconds after which it is believed anyway.
     """
 
     policy: str = "auto"
