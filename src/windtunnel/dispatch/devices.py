@@ -72,12 +72,9 @@ def free_bytes(device: Device) -> int:
     """Return what is free on ``device`` now, whoever holds the rest."""
     if device.kind == "cpu":
         return min(int(psutil.virtual_memory().available), _cgroup_free())
-    pynvml.nvmlInit()
-    try:
-        memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(device.uuid))
-        return min(int(memory.free), device.total_bytes)
-    finally:
-        pynvml.nvmlShutdown()
+    pynvml.nvmlInit()  # counted by NVML and not shut down again: asked twice a second, starting it anew would cost
+    memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(device.uuid))
+    return min(int(memory.free), device.total_bytes)
 
 
 def worker_environment(device: Device, threads: int) -> dict[str, str]:
