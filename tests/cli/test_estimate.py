@@ -78,3 +78,14 @@ def test_a_device_that_is_none_is_a_usage_error(capsys):
     code, printed = run(capsys, "quickstart", "--device", "tpu")
     assert code == 2
     assert "'tpu'" in printed.err
+
+
+def test_a_single_run_teaches_the_estimator(capsys, tmp_path):
+    words = ["quickstart", "train.epochs=1", "runtime.device=cpu", "runtime.tune_allocator=false"]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *words, "--quiet", "--runs-dir", str(tmp_path / "runs")])
+    assert ended.value.code == 0
+    capsys.readouterr()
+    code, printed = run(capsys, *words, "--json")
+    found = json.loads(printed.out)
+    assert (code, found["source"]) == (0, "measured")

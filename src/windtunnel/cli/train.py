@@ -52,6 +52,7 @@ def train(
         words = ["train", reference, *changes]
         launch_and_exit(words, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on="last")
     from windtunnel.cli.outcome import build_trackers, print_outcome
+    from windtunnel.cli.remember import remember
     from windtunnel.training.run import train as train_run
     from windtunnel.training.team import join_team
 
@@ -60,6 +61,8 @@ def train(
         result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes, team=team)
         if team.is_leader:
             print_outcome(result, as_json=as_json)
+        if team.size == 1:
+            remember(experiment, result.summary)
     raise typer.Exit(result.exit_code)
 
 
