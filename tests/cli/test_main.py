@@ -15,7 +15,7 @@ def test_help_lists_every_verb_with_its_summary(cli):
     shown = cli("--help")
     assert shown.code == 0
     for verb in VERBS:
-        assert f"  {verb.name:<7}  {verb.summary}" in shown.out
+        assert f"  {verb.name:<8}  {verb.summary}" in shown.out
 
 
 def test_no_verb_shows_the_help(cli):

@@ -35,11 +35,12 @@ class Verb:
 VERBS = (
     Verb("train", "Train a recipe or a YAML file."),
     Verb("resume", "Continue a run that was interrupted or killed."),
-    Verb("compare", "Say whether one design really beats another."),
+    Verb("compare", "Say whether B really beats A."),
     Verb("ablate", "Say what each of several changes does to accuracy and time."),
+    Verb("bench", "Run the project's benchmarks; measure the time a recipe takes to an accuracy.", group=True),
     Verb("eval", "Measure a trained run on its validation or test images."),
     Verb("predict", "Write the classes of new images as CSV."),
-    Verb("export", "Write a trained network as ONNX, torch.export or plain weights."),
+    Verb("export", "Write a trained network for use elsewhere."),
     Verb("recipes", "List the recipes."),
     Verb("show", "Print an experiment's complete settings as YAML."),
     Verb("schema", "Print the JSON schema of an experiment."),
@@ -50,8 +51,8 @@ VERBS = (
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
     Verb("report", "Draw pictures for reports.", group=True),
-    Verb("queue", "Look at a sweep's runs, pause, cancel or reorder them."),
-    Verb("worker", "Pull runs of a sweep from a folder several machines share."),
+    Verb("queue", "Look at a sweep's runs, or change their queue."),
+    Verb("worker", "Pull runs of a sweep and pack them on this machine's devices."),
     Verb("doctor", "Check this machine: device, torch, data, threads."),
 )
 
