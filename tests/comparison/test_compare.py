@@ -132,7 +132,7 @@ def test_trials_of_another_machine_are_not_mixed_in(monkeypatch: pytest.MonkeyPa
         run_trials(contest(), tmp_path, lambda trial, position: None)
 
 
-def launch_here(order: Path, log: Path, interruption: Interruption) -> int:
+def launch_here(module: str, order: Path, log: Path, interruption: Interruption) -> int:
     """Do a trial in this process, which saves the start of another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["trial", str(order)])
@@ -175,11 +175,11 @@ def test_a_killed_comparison_goes_on_within_the_trial_it_was_killed_in(
     designs, rules = [("slow", SLOW), ("fast", FAST)], Rules(trials=2, warm_up=False, stop_early=False)
     launched: list[str] = []
 
-    def die_in_the_third(order: Path, log: Path, interruption: Interruption) -> int:
+    def die_in_the_third(module: str, order: Path, log: Path, interruption: Interruption) -> int:
         launched.append(order.stem)
         if len(launched) == 3:
             monkeypatch.setattr(run, "summarise", kill)
-        return launch_here(order, log, interruption)
+        return launch_here(module, order, log, interruption)
 
     def kill(*arguments: Any, **named: Any) -> None:
         raise Killed

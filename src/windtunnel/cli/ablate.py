@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from windtunnel.cli.compare_texts import Progress, describe_plan, figures_row, interval
+from windtunnel.cli.compare_texts import Progress, describe_load, describe_plan, figures_row, interval
 from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
 from windtunnel.cli.tables import format_table
 
@@ -72,7 +72,8 @@ def ablate(
     if as_json:
         print((folder / "ablation.json").read_text(encoding="utf-8"), end="")
         return
-    print(f"\n{describe(found, alpha)}\n\nfolder:  {folder}\npicture: {folder / 'ablation.png'}")
+    print(f"\n{describe(found, alpha)}\n\n{describe_load(found.trials)}folder:  {folder}")
+    print(f"picture: {folder / 'ablation.png'}")
 
 
 def describe(found: "Ablation", alpha: float) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from windtunnel.cli.compare_texts import Progress, describe, describe_plan, describe_power
+from windtunnel.cli.compare_texts import Progress, describe, describe_load, describe_plan, describe_power
 from windtunnel.cli.options import AsJson, Quiet, RunsDir
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def compare(
         print((result.folder / "comparison.json").read_text(encoding="utf-8"), end="")
         return
     print(f"\n{describe(result.comparison)}\n\n{result}\n{describe_power(result.comparison)}\n")
+    print(describe_load(result.trials), end="")
     print(f"folder:  {result.folder}\npicture: {result.folder / 'comparison.png'}")
 
 

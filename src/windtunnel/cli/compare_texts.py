@@ -1,6 +1,9 @@
 """What comparisons and ablations say on the terminal: plan, progress, tables."""
 
 import math
+import os
+import statistics
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.tables import format_table
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from windtunnel.comparison.statistics import Paired
     from windtunnel.comparison.trials import Trial
 
-_LONGEST_LABEL = 34
+_LONGEST_LABEL = 31
 
 
 class Progress:
@@ -69,6 +72,17 @@ def describe(comparison: "Comparison") -> str:
     )
 
 
+def describe_load(trials: Sequence["Trial"]) -> str:
+    """Return a warning where the machine was busy with other work when trials began, else nothing."""
+    loads, cores = [trial.load for trial in trials], os.cpu_count() or 1
+    if not loads or statistics.median(loads) <= cores:
+        return ""
+    return (
+        f"Beware: this machine was busy (load {statistics.median(loads):.1f} on {cores} cores when trials began), so "
+        "times say little; repeat on a quiet one.\n"
+    )
+
+
 def describe_power(comparison: "Comparison") -> str:
     """Return how many trials a difference as small as the margin would need, a line a design."""
     return "\n".join(_power_line(answer, comparison.pairs) for answer in comparison.answers)
@@ -89,7 +103,7 @@ def shorten(label: str) -> str:
     """Return ``label`` with what is too much for a table cut off its end.
 
     >>> shorten("B " + "x" * 60)
-    'B xxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    'B xxxxxxxxxxxxxxxxxxxxxxxxxx...'
     """
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 3] + "..."
 
@@ -108,14 +122,15 @@ def interval(low: float | None, high: float | None, digits: int, sign: str = "")
 def figures_row(figures: "Figures") -> dict[str, Any]:
     """Return a design's row in the table of figures."""
     accuracy, seconds = figures.accuracy, figures.seconds
+    digits = 2 if seconds.mean < 100 else 1
     row = {
         "design": shorten(f"{figures.letter} {figures.name}"),
         "accuracy %": f"{accuracy.mean:.2f}",
         "95% CI": interval(accuracy.low, accuracy.high, 2),
         "sd": _number(accuracy.sd, 2),
-        "seconds": f"{seconds.mean:.2f}",
-        "95% CI ": interval(seconds.low, seconds.high, 2),
-        "lineage": f"{figures.clocks['lineage']:.2f}",
+        "seconds": f"{seconds.mean:.{digits}f}",
+        "95% CI ": interval(seconds.low, seconds.high, digits),
+        "lineage": f"{figures.clocks['lineage']:.{digits}f}",
         "cold": f"{figures.clocks['cold_start']:.1f}",
     }
     failures = [f"{count} {word}" for word in ("diverged", "resumed") if (count := getattr(figures, word))]

@@ -13,7 +13,7 @@ from scipy import stats
 from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.changes import Change
 from windtunnel.comparison.contest import Contest, Rules, set_up
-from windtunnel.comparison.run import finite, folder_of
+from windtunnel.comparison.run import folder_of
 from windtunnel.comparison.statistics import adjust_holm
 from windtunnel.comparison.trials import Trial, hold_comparison, run_trials
 from windtunnel.config.experiment import Experiment
@@ -93,12 +93,14 @@ class Ablation:
         design: which variants were trained.
         effects: of each change; with ``factorial`` those of each pair of changes follow.
         comparison: the variants' figures, each against the first.
+        trials: what it was found from.
     """
 
     folder: Path
     design: Design
     effects: tuple[Effect, ...]
     comparison: Comparison
+    trials: tuple[Trial, ...]
 
 
 def plan_variants(base: Mapping[str, Any], changes: Sequence[Change], design: Design) -> list[Variant]:
@@ -153,8 +155,10 @@ def ablate(
         pairs = run_trials(contest, folder, tell)
         names = [change.name for change in changes]
         effects = estimate_effects(names, variants, pairs, with_pairs=design == "factorial", alpha=rules.alpha)
-        found = Ablation(folder, design, effects, evaluate_trials(contest, pairs))
-        write_json(folder / "ablation.json", finite(_as_json(contest, changes, found)))
+        found = Ablation(
+            folder, design, effects, evaluate_trials(contest, pairs), tuple(itertools.chain.from_iterable(pairs))
+        )
+        write_json(folder / "ablation.json", _as_json(contest, changes, found))
         figure = plot_effects([_bar(effect) for effect in effects], n=len(pairs), confidence=1 - rules.alpha)
         save_comparison(folder / "ablation.png", figure)
     return found

@@ -25,15 +25,19 @@ class Interrupted(RunError):
         )
 
 
-def launch(order: Path, log: Path, interruption: Interruption) -> int:
+def launch(module: str, order: Path, log: Path, interruption: Interruption) -> int:
     """Do the ordered trial in a process of its own and return its exit code.
 
-    When ``interruption`` has a signal the trial is asked to stop and waited for.
+    Args:
+        module: what is run, with ``order`` as its argument.
+        order: the trial's file.
+        log: gets what the trial prints.
+        interruption: when it has a signal the trial is asked to stop and waited for.
 
     Raises:
         Interrupted: we, or the trial alone, were told to stop.
     """
-    command = [sys.executable, "-m", "windtunnel.comparison.trial", str(order)]
+    command = [sys.executable, "-m", module, str(order)]
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
         with process:

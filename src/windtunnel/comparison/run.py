@@ -1,10 +1,9 @@
 """A whole comparison: folder, trials, answer, files."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
@@ -25,10 +24,12 @@ class ComparisonResult:
     Args:
         folder: its folder: ``comparison.json``, ``comparison.png`` and the trials' run folders under ``runs``.
         comparison: what was found.
+        trials: what it was found from.
     """
 
     folder: Path
     comparison: Comparison
+    trials: tuple[Trial, ...]
 
     def __str__(self) -> str:
         """Return the verdicts, a line each."""
@@ -61,14 +62,14 @@ def compare(
     with hold_comparison(folder):
         pairs = run_trials(contest, folder, tell)
         comparison = evaluate_trials(contest, pairs)
-        write_json(folder / "comparison.json", finite(_as_json(contest, comparison, pairs)))
+        write_json(folder / "comparison.json", _as_json(contest, comparison, pairs))
         clouds = [
             _cloud(contestant.label, comparison.figures[index].accuracy, comparison.figures[index].seconds, trials)
             for index, contestant in enumerate(contest.contestants)
             if (trials := [pair[index] for pair in pairs])
         ]
         save_comparison(folder / "comparison.png", plot_comparison(clouds, metric=contest.metric))
-    return ComparisonResult(folder, comparison)
+    return ComparisonResult(folder, comparison, tuple(itertools.chain.from_iterable(pairs)))
 
 
 def folder_of(contest: Contest, name: str | None, runs_dir: Path | None) -> Path:
@@ -89,19 +90,6 @@ def _cloud(label: str, accuracy: Summary, seconds: Summary, trials: Sequence[Tri
 
 def _interval(summary: Summary) -> tuple[float, float] | None:
     return None if summary.low is None or summary.high is None else (summary.low, summary.high)
-
-
-def finite(tree: Any) -> Any:
-    """Return ``tree`` with null for every infinite number, which JSON does not know.
-
-    >>> finite({"low": float("-inf"), "points": [1.0]})
-    {'low': None, 'points': [1.0]}
-    """
-    if isinstance(tree, Mapping):
-        return {key: finite(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [finite(value) for value in tree]
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _as_json(contest: Contest, comparison: Comparison, pairs: Sequence[Sequence[Trial]]) -> dict[str, object]:

@@ -67,7 +67,7 @@ def _read_driver() -> str:
         pynvml.nvmlShutdown()
 
 
-def _warm_up(experiment: Experiment) -> float:
+def warm_up(experiment: Experiment) -> float:
     """Spend a few updates on weights that are thrown away, labels at random, and return the seconds it took."""
     start = time.perf_counter()
     with process_settings(experiment.runtime), torch.random.fork_rng():
@@ -84,7 +84,7 @@ def main() -> None:
     experiment = validate_tree(Experiment, read_yaml(config), str(config))
     device = resolve_device(experiment.runtime.device)
     resumed = (folder / "config.yaml").exists()
-    warm_up = _warm_up(experiment) if order["warm_up"] else 0.0
+    warm_up_seconds = warm_up(experiment) if order["warm_up"] else 0.0
     before = read_conditions(device)
     result = train_in(folder, experiment)
     if result.status == "interrupted":
@@ -97,8 +97,8 @@ def main() -> None:
             "before": before,
             "after": read_conditions(device),
             "resumed": resumed,
-            "warm_up_seconds": round(warm_up, 3),
-            "cold_start_seconds": round(alive - warm_up, 3),
+            "warm_up_seconds": round(warm_up_seconds, 3),
+            "cold_start_seconds": round(alive - warm_up_seconds, 3),
         },
     )
 

@@ -31,6 +31,7 @@ class Trial:
         diverged: whether it did; it counts all the same.
         resumed: whether it was killed on the way, which its times feel.
         machine: what it ran on.
+        load: processes that wanted a core in the minute before it, its own predecessor's among them.
     """
 
     letter: str
@@ -41,6 +42,7 @@ class Trial:
     diverged: bool
     resumed: bool
     machine: dict[str, Any]
+    load: float = 0.0
 
     @property
     def prepare_and_train(self) -> float:
@@ -158,7 +160,7 @@ def _run_process(
     config, order, log = (orders / f"{run.name}{suffix}" for suffix in (".yaml", ".json", ".log"))
     write_text(config, dump_yaml(contestant.of_seed(seed)))
     write_json(order, {"folder": str(run), "experiment": str(config), "warm_up": contest.rules.warm_up})
-    if launch(order, log, interruption) != 0:
+    if launch("windtunnel.comparison.trial", order, log, interruption) != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise RunError(
             f"trial {run.name} of {contestant.label} failed: {lines[-1] if lines else 'it said nothing'}; its log is "
@@ -178,6 +180,7 @@ def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) 
         diverged=summary["status"] == "diverged",
         resumed=noted["resumed"],
         machine=noted["machine"],
+        load=noted["before"]["load"],
     )
 
 
