@@ -26,26 +26,39 @@ def show_live(console: Console) -> Iterator[View]:
         yield LineView(console)
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield TableView(live)
+        view = TableView(live)
+        try:
+            yield view
+        finally:
+            view.print_notes()
 
 
 class TableView:
-    """Redraws the tables every other second; what happens scrolls by above them."""
+    """Redraws the tables every other second; what happened since scrolls by above them."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._notes: list[str] = []
         self._drawn_at = 0.0
 
     def note(self, text: str) -> None:
-        """Print ``text`` above the tables."""
-        self._live.console.print(text, markup=False, highlight=False)
+        """Keep ``text`` for the next time: every line printed above the tables draws them anew."""
+        self._notes.append(text)
 
     def update(self, look: Callable[[], Snapshot]) -> None:
         """Draw the tables anew when it is time to."""
         now = time.monotonic()
-        if now - self._drawn_at >= _REDRAW_S:
-            self._drawn_at = now
-            self._live.update(draw(look()), refresh=True)
+        if now - self._drawn_at < _REDRAW_S:
+            return
+        self._drawn_at = now
+        self._live.update(draw(look()), refresh=not self._notes)
+        self.print_notes()
+
+    def print_notes(self) -> None:
+        """Print what happened since the last time, and the tables below."""
+        if self._notes:
+            self._live.console.print("\n".join(self._notes), markup=False, highlight=False)
+            self._notes.clear()
 
 
 class LineView:
