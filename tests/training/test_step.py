@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -136,24 +137,35 @@ def test_learning_rates_scale_linearly_with_the_batch(tiny: Experiment) -> None:
     assert parts.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 * 16 / 64)
 
 
+class Recorder:
+    """Stands for CUDA's: replaying does the same again on the same tensors."""
+
+    def __init__(self) -> None:
+        self.usual = self.recorded = 0
+
+    def run(self, function: Callable[[], None]) -> None:
+        self.usual += 1
+        function()
+
+    def record(self, function: Callable[[], None]) -> Callable[[], None]:
+        self.recorded += 1
+        return function
+
+
 @pytest.mark.parametrize("optim", ["sgd", "adam", "adamw", "muon"])
 def test_recorded_updates_train_like_ordinary_ones(tiny: Experiment, optim: str) -> None:
     ordinary, recorded = with_parts(tiny, optim={"name": optim}), with_parts(tiny, optim={"name": optim})
     for group in recorded.optimizer.param_groups:
         group["lr"] = torch.tensor(group["peak_lr"])
     state = TrainState.fresh(CPU)
-    calls: list[int] = []
-
-    def record(function: Any) -> Any:
-        calls.append(1)
-        return function
-
-    update = RecordedUpdate(lambda batch: update_weights(recorded, state, batch), record)
+    recorder = Recorder()
+    update = RecordedUpdate(lambda batch: update_weights(recorded, state, batch), recorder)
     for batch in batches(recorded, 6):
         train_step(recorded, state, batch, update)
     train_on(ordinary, 6)
-    assert calls == [1]
-    torch.testing.assert_close(weights(recorded), weights(ordinary), rtol=1e-4, atol=1e-6)
+    assert (recorder.usual, recorder.recorded) == (3, 1)
+    # a rate on the device is a float32 number, on the host a float64 one; Muon makes the most of the difference
+    torch.testing.assert_close(weights(recorded), weights(ordinary), rtol=1e-4, atol=1e-5)
 
 
 def test_cuda_graphs_need_cuda() -> None:

@@ -18,10 +18,13 @@ _USUAL_UPDATES = 3
 
 
 class Recorder(Protocol):
-    """Records what a function does on the device."""
+    """Runs and records what a function does on the device."""
 
-    def __call__(self, function: Callable[[], None]) -> Callable[[], None]:
-        """Return what does the same again, on the same memory; the function's work itself may or may not be done."""
+    def run(self, function: Callable[[], None]) -> None:
+        """Do it as usual, in the surroundings it will be recorded in."""
+
+    def record(self, function: Callable[[], None]) -> Callable[[], None]:
+        """Return what does it again on the same memory; recording itself may or may not do it."""
 
 
 @dataclass
@@ -30,11 +33,11 @@ class RecordedUpdate:
 
     Args:
         update: the device's part of a step.
-        record: what records it, :func:`record_cuda_graph` but for tests.
+        recorder: what records it, a :class:`CudaRecorder` but for tests.
     """
 
     update: Callable[[Batch], None]
-    record: Recorder
+    recorder: Recorder
     _shapes: dict[tuple[torch.Size, torch.Size], "_Shape"] = field(default_factory=dict)
 
     def __call__(self, batch: Batch) -> None:
@@ -42,11 +45,11 @@ class RecordedUpdate:
         shape = self._shapes.setdefault((batch.images.shape, batch.labels.shape), _Shape())
         if shape.replay is None and shape.updates < _USUAL_UPDATES:
             shape.updates += 1
-            self.update(batch)
+            self.recorder.run(lambda: self.update(batch))
             return
         if shape.replay is None:
             shape.batch = Batch(*(tensor.clone() for tensor in batch))
-            shape.replay = self.record(lambda: self.update(shape.batch))
+            shape.replay = self.recorder.record(lambda: self.update(shape.batch))
         for mine, theirs in zip(shape.batch, batch, strict=True):
             mine.copy_(theirs)
         shape.replay()
@@ -59,12 +62,26 @@ class _Shape:
     replay: Callable[[], None] | None = None
 
 
-def record_cuda_graph(function: Callable[[], None]) -> Callable[[], None]:
-    """Capture ``function`` as a CUDA graph and return its replay; capturing runs nothing."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        function()
-    return graph.replay
+class CudaRecorder:
+    """Captures CUDA graphs on a stream of its own, on which the usual updates run as well, as torch asks for."""
+
+    def __init__(self) -> None:
+        self._stream = torch.cuda.Stream()
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Do ``function`` on the stream; work queued before and after it keeps its order."""
+        current = torch.cuda.current_stream()
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            function()
+        current.wait_stream(self._stream)
+
+    def record(self, function: Callable[[], None]) -> Callable[[], None]:
+        """Capture ``function`` and return its replay; capturing runs nothing."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self._stream):
+            function()
+        return graph.replay
 
 
 def check_can_record(device: torch.device) -> None:

@@ -11,7 +11,7 @@ from windtunnel.evaluation.predict import predict_logits
 from windtunnel.evaluation.tta import PlainView
 from windtunnel.optim.plateau import Plateau
 from windtunnel.training.assemble import Parts
-from windtunnel.training.graph import RecordedUpdate, record_cuda_graph
+from windtunnel.training.graph import CudaRecorder, RecordedUpdate
 from windtunnel.training.state import TrainState
 from windtunnel.training.step import Update, train_step, update_weights
 from windtunnel.training.weights import judged_weights
@@ -67,7 +67,7 @@ def recorded_update(parts: Parts, state: TrainState) -> Update | None:
     """Return what replays the device's part of a step where that is wanted, or None to do it anew each time."""
     if not parts.experiment.runtime.cuda_graph:
         return None
-    return RecordedUpdate(lambda batch: update_weights(parts, state, batch), record_cuda_graph)
+    return RecordedUpdate(lambda batch: update_weights(parts, state, batch), CudaRecorder())
 
 
 def _count_seconds(state: TrainState, since: float) -> float:
