@@ -71,9 +71,13 @@ def ablate(
     found = run_ablation(base, wanted, design=design, rules=rules, name=name, runs_dir=runs_dir, tell=tell)
     if as_json:
         print((folder / "ablation.json").read_text(encoding="utf-8"), end="")
-        return
-    print(f"\n{describe(found, alpha)}\n\n{describe_load(found.trials)}folder:  {folder}")
-    print(f"picture: {folder / 'ablation.png'}")
+    else:
+        _print_result(found, alpha)
+
+
+def _print_result(found: "Ablation", alpha: float) -> None:
+    print(f"\n{describe(found, alpha)}\n\n{describe_load(found.trials)}folder:  {found.folder}")
+    print(f"picture: {found.folder / 'ablation.png'}")
 
 
 def describe(found: "Ablation", alpha: float) -> str:

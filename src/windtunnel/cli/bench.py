@@ -155,5 +155,5 @@ def _keep_quiet(told: object) -> None:
     """Say nothing."""
 
 
-for name, function in {"run": run, "time-to": time_to}.items():
-    app.command(name, help=help_text(function))(function)
+app.command("run", help=help_text(run))(run)
+app.command("time-to", help=help_text(time_to))(time_to)

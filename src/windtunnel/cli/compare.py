@@ -9,7 +9,9 @@ from windtunnel.cli.compare_texts import Progress, describe, describe_load, desc
 from windtunnel.cli.options import AsJson, Quiet, RunsDir
 
 if TYPE_CHECKING:
+    from windtunnel.comparison.run import ComparisonResult
     from windtunnel.comparison.trials import Trial
+    from windtunnel.config.experiment import Experiment
 
 Metric = Literal["val_accuracy", "test_accuracy"]
 
@@ -52,12 +54,8 @@ def compare(
     from windtunnel.comparison.run import compare as run_comparison
     from windtunnel.comparison.run import folder_of
     from windtunnel.comparison.trials import find_trials
-    from windtunnel.recipes import load_experiment
 
-    overrides = [word for word in references if "=" in word]
-    designs = [
-        (_short(reference), load_experiment(reference, overrides)) for reference in references if "=" not in reference
-    ]
+    designs = _load(references)
     rules = Rules(
         trials, metric, accuracy_margin / 100, time_margin / 100, alpha, seed, stop_early=stop_early, warm_up=warm_up
     )
@@ -74,6 +72,20 @@ def compare(
     if as_json:
         print((result.folder / "comparison.json").read_text(encoding="utf-8"), end="")
         return
+    _print_result(result)
+
+
+def _load(references: list[str]) -> "list[tuple[str, Experiment]]":
+    """Return name and experiment of each reference, with the words that are overrides on top of all."""
+    from windtunnel.recipes import load_experiment
+
+    overrides = [word for word in references if "=" in word]
+    return [
+        (_short(reference), load_experiment(reference, overrides)) for reference in references if "=" not in reference
+    ]
+
+
+def _print_result(result: "ComparisonResult") -> None:
     print(f"\n{describe(result.comparison)}\n\n{result}\n{describe_power(result.comparison)}\n")
     print(describe_load(result.trials), end="")
     print(f"folder:  {result.folder}\npicture: {result.folder / 'comparison.png'}")
