@@ -233,8 +233,10 @@ class Dispatcher:
     # The queue
 
     def _take(self) -> None:
+        if self._source.is_exhausted():
+            return
         wanted = self._settings.lookahead - len(self._waiting())
-        if wanted <= 0 or self._source.is_exhausted():
+        if wanted <= 0:
             return
         jobs = self._source.take(wanted)
         if jobs:
@@ -244,9 +246,10 @@ class Dispatcher:
             self._claimed += [job for job in jobs if job.claim]
 
     def _price(self) -> None:
-        for run in self._waiting():
-            if run.id not in self._prices:
-                self._pricing.ask(self._jobs[run.id])
+        if self._queue is None:  # something has happened since
+            for run in self._waiting():
+                if run.id not in self._prices:
+                    self._pricing.ask(self._jobs[run.id])
         for id, price in self._pricing.collect():
             run = self._state.runs[id]
             if not run.is_waiting:
