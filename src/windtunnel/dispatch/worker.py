@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.dispatch.estimate.memory import resident_peak
 from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result
 from windtunnel.errors import UsageError
 
@@ -95,14 +96,7 @@ def read_peak(order: Order) -> int:
         torch = sys.modules.get("torch")
         started = torch is not None and torch.cuda.is_initialized()
         return order.context_bytes + (int(torch.cuda.max_memory_reserved()) if torch and started else 0)
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    high_water = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(high_water.split()[1]) * 1024
+    return resident_peak()
 
 
 def run_order(order: Order) -> int:
