@@ -10,7 +10,8 @@ from windtunnel.comparison.answer import evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
 from windtunnel.comparison.launch import Interrupted
 from windtunnel.comparison.run import compare
-from windtunnel.comparison.trials import Trial, run_trials
+from windtunnel.comparison.sequential import judge
+from windtunnel.comparison.trials import Trial, judge_all, run_trials
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import RunError, UsageError
 from windtunnel.training import run
@@ -107,6 +108,18 @@ def test_equal_designs_are_called_equal_within_the_margins() -> None:
     answer = evaluate_trials(contest(trials=8), pairs(a, b)).answers[0]
     assert (answer.time_finding.decision, answer.accuracy_finding.decision) == ("equivalent", "equivalent")
     assert "equally fast within 2% and equally accurate within 0.2 points" in answer.sentence
+
+
+def test_several_designs_share_the_error() -> None:
+    three = set_up([("slow", SLOW), ("fast", FAST), ("other", experiment(optim={"name": "sgd", "lr": 0.3}))], Rules())
+    a, b = [0.9, 0.91, 0.9, 0.92, 0.9, 0.91], [0.93, 0.93, 0.94, 0.93, 0.93, 0.92]
+    times = [1.0, 1.1, 1.0, 1.2, 1.0, 1.1]
+    row = pairs(trials(a, times, "A"), trials(b, times[::-1], "B"))
+    alone = judge_all(contest(), row)[0].accuracy
+    beside = judge_all(three, [[*pair, pair[0]] for pair in row])[0].accuracy
+    halved = judge([y - x for x, y in zip(a, b, strict=True)], margin=0.002, alpha=0.025)
+    assert (beside.low, beside.high) == (halved.low, halved.high)
+    assert beside.low < alone.low
 
 
 def test_trials_end_when_every_question_is_settled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

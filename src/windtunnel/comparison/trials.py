@@ -97,18 +97,23 @@ def find_trials(contest: Contest, folder: Path) -> list[Trial]:
 
 
 def judge_all(contest: Contest, pairs: list[list[Trial]]) -> list[Question]:
-    """Return where every design but the first stands against the first."""
+    """Return where every design but the first stands against the first.
+
+    The error is shared out among the designs (Bonferroni), so that all intervals on accuracy together, and all on time,
+    hold the truth with probability ``1 - alpha``.
+    """
+    alpha = contest.rules.alpha / (len(contest.contestants) - 1)
     return [
         Question(
             judge(
                 [pair[index].accuracy - pair[0].accuracy for pair in pairs],
                 margin=contest.rules.accuracy_margin,
-                alpha=contest.rules.alpha,
+                alpha=alpha,
             ),
             judge(
                 [math.log(pair[index].prepare_and_train / pair[0].prepare_and_train) for pair in pairs],
                 margin=math.log1p(contest.rules.time_margin),
-                alpha=contest.rules.alpha,
+                alpha=alpha,
             ),
         )
         for index in range(1, len(contest.contestants))
