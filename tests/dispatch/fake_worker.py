@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-ORDER = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-FOLDER = Path(ORDER["folder"])
-ATTEMPT = ORDER["attempt"]
-BEHAVIOUR = ORDER["job"].split("-")[0]
+# collecting doctests imports this file without an order
+ORDER = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")) if __name__ == "__main__" else {}
+FOLDER = Path(ORDER.get("folder", ""))
+ATTEMPT = ORDER.get("attempt", 0)
+BEHAVIOUR = ORDER.get("job", "").split("-")[0]
 EPOCHS = 3
 EPOCH_S = 0.05
 
@@ -84,4 +85,5 @@ def main():
     end("finished", "all epochs trained")
 
 
-main()
+if __name__ == "__main__":
+    main()
