@@ -49,7 +49,7 @@ def run(
 
     Examples:
       windtunnel bench
-      windtunnel bench step loader --output /tmp/bench.json
+      windtunnel bench run step loader --output /tmp/bench.json
     """
     from windtunnel.comparison.benchmarks import find_benchmarks, list_benchmarks, run_benchmarks
 
