@@ -67,9 +67,7 @@ def main() -> None:
     args = parser.parse_args()
     device = describe_device(resolve_device(args.device))
     print(f"{device}, torch {torch.__version__}, batch {args.batch}, {args.precision}")
-    print(
-        f"{'model':20}{'runs':>5}{'fused ms':>12}{'apart ms':>12}{'gain':>10}   (median of {STEPS} steps)"
-    )
+    print(f"{'model':20}{'runs':>5}{'fused ms':>12}{'apart ms':>12}{'gain':>10}   (median of {STEPS} steps)")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npz"
         write_images(path, args.batch)

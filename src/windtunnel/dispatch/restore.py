@@ -14,7 +14,8 @@ def restore(events: Iterable[Event], source: JobSource) -> tuple[SweepState, dic
     Raises:
         UsageError: the source gives other jobs than it gave then.
     """
-    state, jobs = SweepState(), {}
+    state = SweepState()
+    jobs: dict[str, Job] = {}
     for event in events:
         state.apply(event)
         match event["event"]:
