@@ -9,6 +9,7 @@ from torch import nn
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import Batch
 from windtunnel.errors import ConfigError, UsageError
+from windtunnel.optim.groups import training_groups
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.graph import RecordedUpdate, check_can_record
 from windtunnel.training.state import TrainState
@@ -152,6 +153,12 @@ class Recorder:
         return function
 
 
+def record(parts: Parts, state: TrainState, recorder: Recorder) -> RecordedUpdate:
+    return RecordedUpdate(
+        lambda batch: update_weights(parts, state, batch), lambda: training_groups(parts.optimizer), recorder
+    )
+
+
 @pytest.mark.parametrize("optim", ["sgd", "adam", "adamw", "muon"])
 def test_recorded_updates_train_like_ordinary_ones(tiny: Experiment, optim: str) -> None:
     ordinary, recorded = with_parts(tiny, optim={"name": optim}), with_parts(tiny, optim={"name": optim})
@@ -159,7 +166,7 @@ def test_recorded_updates_train_like_ordinary_ones(tiny: Experiment, optim: str)
         group["lr"] = torch.tensor(group["peak_lr"])
     state = TrainState.fresh(CPU)
     recorder = Recorder()
-    update = RecordedUpdate(lambda batch: update_weights(recorded, state, batch), recorder)
+    update = record(recorded, state, recorder)
     for batch in batches(recorded, 6):
         train_step(recorded, state, batch, update)
     train_on(ordinary, 6)
@@ -222,7 +229,21 @@ def test_schedule_free_refuses_a_falling_rate(tiny: Experiment) -> None:
         with_parts(tiny, optim={"name": "schedule_free_adamw"}, schedule={"name": "cosine"})
 
 
-def test_a_graph_of_frozen_groups_is_refused(tiny: Experiment) -> None:
-    groups = [{"match": "*.bias", "train_epochs": 1.0}]
-    with pytest.raises(ValueError, match="frozen"):
-        with_parts(tiny, optim={"name": "sgd", "groups": groups}, runtime={"device": "cpu", "cuda_graph": True})
+def test_a_group_that_freezes_on_the_way_gets_a_recording_of_its_own(tiny: Experiment) -> None:
+    optim = {"name": "sgd", "groups": [{"match": "*.bias", "train_epochs": 0.5}]}
+    ordinary, recorded = with_parts(tiny, optim=optim), with_parts(tiny, optim=optim)
+    for group in recorded.optimizer.param_groups:
+        group["lr"] = torch.tensor(group["peak_lr"])
+    state, recorder = TrainState.fresh(CPU), Recorder()
+    update = record(recorded, state, recorder)
+    for parts, replayed in ((ordinary, None), (recorded, update)):
+        mine = TrainState.fresh(CPU) if replayed is None else state
+        for batch in batches(parts, 8):
+            train_step(parts, mine, batch, replayed)
+    assert (recorder.usual, recorder.recorded) == (6, 2)
+    torch.testing.assert_close(weights(recorded), weights(ordinary), rtol=1e-4, atol=1e-5)
+
+
+def test_a_graph_of_loss_scaling_is_refused(tiny: Experiment) -> None:
+    with pytest.raises(ValueError, match="float16"):
+        with_parts(tiny, runtime={"device": "cpu", "cuda_graph": True, "precision": "float16"})

@@ -119,8 +119,6 @@ class Experiment(FrozenConfig):
     def _why_no_graph(self) -> str | None:
         if not isinstance(self.optim, Sgd | Adam | AdamW | Muon):
             return f"optim {self.optim.name}; use sgd, adam, adamw or muon"
-        if any(group.train_epochs is not None for group in self.optim.groups):
-            return "groups that are frozen on the way (optim.groups.train_epochs)"
         if self.runtime.precision == "float16" and not self.runtime.low_precision_weights:
             return "the loss scaling of precision float16; use bfloat16"
         return None

@@ -73,8 +73,13 @@ def freeze_groups(optimizer: Optimizer, epochs_done: float) -> None:
         trains = epochs_done < group["train_epochs"]
         for parameter in group["params"]:
             parameter.requires_grad_(trains)
-        if group["fades"]:
+        if group.get("fades"):  # runs from before groups could fade have no such key in their checkpoints
             _set_rate(group, group["peak_lr"] * max(0.0, 1 - epochs_done / group["train_epochs"]))
+
+
+def training_groups(optimizer: Optimizer) -> tuple[bool, ...]:
+    """Return which groups train now."""
+    return tuple(any(parameter.requires_grad for parameter in group["params"]) for group in optimizer.param_groups)
 
 
 _THE_REST = ParameterGroup(match="*")

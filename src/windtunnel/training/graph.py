@@ -1,11 +1,11 @@
 """An update recorded once and replayed: the host hands over a batch and one launch instead of hundreds.
 
-The recording belongs to one shape of batch; a new shape (progressive resizing, a short last batch) gets its own. The
-first updates of a shape run as usual, which is training like any other and lets cuDNN choose and the optimizer make its
-buffers; nothing is ever trained twice.
+A recording belongs to one shape of batch and one set of weights that train; a new shape (progressive resizing, a short
+last batch) or a group that freezes gets its own. The first updates of each run as usual, which is training like any
+other and lets cuDNN choose and the optimizer make its buffers; nothing is ever trained twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,20 +29,22 @@ class Recorder(Protocol):
 
 @dataclass
 class RecordedUpdate:
-    """Does ``update`` from a recording, one for each shape of batch.
+    """Does ``update`` from a recording, one for each shape of batch and each phase of training.
 
     Args:
         update: the device's part of a step.
+        phase: tells the stretches of training apart in which the same weights train.
         recorder: what records it, a :class:`CudaRecorder` but for tests.
     """
 
     update: Callable[[Batch], None]
+    phase: Callable[[], Hashable]
     recorder: Recorder
-    _shapes: dict[tuple[torch.Size, torch.Size], "_Shape"] = field(default_factory=dict)
+    _shapes: dict[Hashable, "_Shape"] = field(default_factory=dict)
 
     def __call__(self, batch: Batch) -> None:
         """Update from ``batch``."""
-        shape = self._shapes.setdefault((batch.images.shape, batch.labels.shape), _Shape())
+        shape = self._shapes.setdefault((batch.images.shape, batch.labels.shape, self.phase()), _Shape())
         if shape.replay is None and shape.updates < _USUAL_UPDATES:
             shape.updates += 1
             self.recorder.run(lambda: self.update(batch))

@@ -9,6 +9,7 @@ from windtunnel.core.reports import EpochReport, StepDone
 from windtunnel.evaluation.metrics import Metrics, compute_metrics
 from windtunnel.evaluation.predict import predict_logits
 from windtunnel.evaluation.tta import PlainView
+from windtunnel.optim.groups import training_groups
 from windtunnel.optim.plateau import Plateau
 from windtunnel.training.assemble import Parts
 from windtunnel.training.graph import CudaRecorder, RecordedUpdate
@@ -67,7 +68,9 @@ def recorded_update(parts: Parts, state: TrainState) -> Update | None:
     """Return what replays the device's part of a step where that is wanted, or None to do it anew each time."""
     if not parts.experiment.runtime.cuda_graph:
         return None
-    return RecordedUpdate(lambda batch: update_weights(parts, state, batch), CudaRecorder())
+    return RecordedUpdate(
+        lambda batch: update_weights(parts, state, batch), lambda: training_groups(parts.optimizer), CudaRecorder()
+    )
 
 
 def _count_seconds(state: TrainState, since: float) -> float:
