@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from windtunnel.cli.options import AsJson, Overrides, Reference
+from windtunnel.core.units import format_seconds
 
 if TYPE_CHECKING:
     from windtunnel.config.experiment import Experiment
@@ -98,21 +99,6 @@ def _time(experiment: "Experiment", found: "Breakdown") -> str:
     if found.duration is None:
         return "Time: unknown until a run of its kind was measured on this machine (sweeps measure theirs)"
     epochs, time = experiment.train.epochs, found.duration
-    each = f"{_span(time.low / epochs)} to {_span(time.high / epochs)}"
-    return (
-        f"Time: {_span(time.seconds / epochs)} an epoch ({each}), {_span(time.seconds)} for {epochs:g} epochs; "
-        f"by {time.source}"
-    )
-
-
-def _span(seconds: float) -> str:
-    """Return a duration for people.
-
-    >>> _span(0.25), _span(12.3), _span(190), _span(8000)
-    ('0.25 s', '12 s', '3.2 min', '2.2 h')
-    """
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    each, least, most = (format_seconds(seconds / epochs) for seconds in (time.seconds, time.low, time.high))
+    whole = format_seconds(time.seconds)
+    return f"Time: {each} an epoch ({least} to {most}), {whole} for {epochs:g} epochs; by {time.source}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from windtunnel.cli.tables import format_table
 from windtunnel.config.sweep import Axis
-from windtunnel.dispatch.devices import format_bytes
+from windtunnel.core.units import format_bytes, format_seconds
 from windtunnel.dispatch.forecast import Forecast
 from windtunnel.dispatch.types import Estimate
 from windtunnel.sweeps.definition import describe_value
@@ -98,19 +98,6 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
         for point in results.points
         for run in point.runs
     ]
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration for people.
-
-    >>> format_seconds(0.74), format_seconds(17), format_seconds(190), format_seconds(7500)
-    ('0.7 s', '17 s', '3.2 min', '2.1 h')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _describe_forecast(forecast: Forecast | None) -> list[str]:

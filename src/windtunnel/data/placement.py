@@ -7,6 +7,8 @@ from typing import Literal
 import psutil
 import torch
 
+from windtunnel.core.units import format_bytes
+
 PlacementMode = Literal["resident", "streaming"]
 
 # The other half is for the network, its activations and everything else on the machine.
@@ -35,7 +37,7 @@ def choose_placement(
 ) -> Placement:
     """Return where ``num_bytes`` of images lie; ``auto`` is resident when they take at most half of what is free."""
     free = measure_free_memory(device)
-    figures = f"{_size(num_bytes)}, {_size(free)} free on {device}"
+    figures = f"{format_bytes(num_bytes)}, {format_bytes(free)} free on {device}"
     if wanted != "auto":
         return Placement(wanted, f"as data.placement says; {figures}")
     return Placement("resident" if num_bytes <= free * _LARGEST_SHARE else "streaming", figures)
@@ -59,7 +61,3 @@ def _container_free(cgroup: Path) -> int | None:
         return None if limit == "max" else max(0, int(limit) - used + int(stats["file"]))
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.1f} MiB"

@@ -9,6 +9,7 @@ from typing import Literal
 import psutil
 import pynvml
 
+from windtunnel.core.units import format_bytes
 from windtunnel.errors import UsageError
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -96,15 +97,6 @@ def parse_bytes(text: str) -> int:
     if found is None or found[2].upper() not in _UNITS or float(found[1]) == 0:
         raise UsageError(f"memory: {text!r} is no size above 0; write for example 8GB, 1.5GiB or 512MiB")
     return int(float(found[1]) * _UNITS[found[2].upper()])
-
-
-def format_bytes(count: float) -> str:
-    """Return a size for people.
-
-    >>> format_bytes(1610612736), format_bytes(367001600)
-    ('1.5 GiB', '350 MiB')
-    """
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def _find_gpus(memory: int | None, threads: int) -> list[Device]:

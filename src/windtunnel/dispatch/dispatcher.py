@@ -13,10 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from windtunnel.config.experiment import Experiment
+from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.accounts import FreeBytes, find_overrunner
 from windtunnel.dispatch.attempt import Attempt
 from windtunnel.dispatch.control import read_wishes
-from windtunnel.dispatch.devices import Device, format_bytes, free_bytes
+from windtunnel.dispatch.devices import Device, free_bytes
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.launch import Command, JobFolder, start_worker, write_order
 from windtunnel.dispatch.order import Order

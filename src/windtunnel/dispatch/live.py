@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from windtunnel.dispatch.devices import format_bytes
+from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, View, WaitingView
 
 _REDRAW_S = 2.0

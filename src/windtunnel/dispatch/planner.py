@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from windtunnel.config.experiment import Experiment
+from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.accounts import FreeBytes, compute_share, make_load
 from windtunnel.dispatch.attempt import Attempt
-from windtunnel.dispatch.devices import Device, format_bytes
+from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.forecast import make_task, typical_seconds
 from windtunnel.dispatch.packing import Admission, DeviceLoad, Misfit, Policy, Task, admit, find_misfits, order_tasks
 from windtunnel.dispatch.portfolio import check_policy, choose_policy

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from windtunnel.dispatch.devices import format_bytes
+from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.order import Result
 from windtunnel.dispatch.state import RunState
 from windtunnel.dispatch.types import Status

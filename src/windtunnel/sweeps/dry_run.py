@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from windtunnel.config.sweep import Tpe, is_countable
+from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.accounts import compute_share, make_load
-from windtunnel.dispatch.devices import Device, format_bytes
+from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.estimate.estimator import Estimator
 from windtunnel.dispatch.forecast import Forecast, make_forecast, make_task
 from windtunnel.dispatch.packing import DeviceLoad, find_misfits
