@@ -2,8 +2,7 @@
 
 Each contestant is the whole step of the product (augmentation, forward, backward, update) on random CIFAR-shaped
 images with crop and flip, airbench94's network. Steps are interleaved; an overhead is the median of the ratios of
-neighbouring steps, beside that of the fastest ones, which other work on the machine disturbs least. Progressive
-resizing is compared with the same step on images that are small to begin with.
+neighbouring steps. Progressive resizing is compared with the same step on images that are small to begin with.
 
     python benchmarks/step_extras.py [--batch 128] [--repeats 40] [--model airbench94]
 """
@@ -96,8 +95,8 @@ def main():
             names = list(contestants) if repeat % 2 else list(reversed(contestants))
             for name in names:
                 seconds[name].append(contestants[name].step())
-    print("| step | median ms | fastest ms | over | median of paired ratios | ratio of the fastest |")
-    print("|---|---|---|---|---|---|")
+    print("| step | median ms | over | median of paired ratios |")
+    print("|---|---|---|---|")
     for name, (_, _, other) in CONTESTANTS.items():
         taken = seconds[name][2:]
         ratio = (
