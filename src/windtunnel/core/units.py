@@ -22,4 +22,4 @@ def format_bytes(count: float) -> str:
     """
     if count >= 2**30:
         return f"{count / 2**30:.1f} GiB"
-    return f"{count / 2**20:.0f} MiB" if count >= 10 * 2**20 else f"{count / 2**20:.1f} MiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{count / 2**20:.1f} MiB"
