@@ -171,16 +171,16 @@ def find_faults(folder: Path, undisturbed: Path, runs: int) -> list[str]:
 
 
 def same_bits(first: Path, second: Path) -> bool:
-    """Say whether two runs ended with the same weights and the same figures of every epoch, timings left out."""
+    """Say whether two runs ended with the same weights and the same figures of every epoch, but for time and memory."""
     from safetensors.torch import load_file
 
     from windtunnel.track.files import read_rows
 
     weights = [load_file(folder / "checkpoints" / "last.safetensors") for folder in (first, second)]
-    timings = ("seconds", "images_per_second")
+    measured = ("seconds", "images_per_second", "memory_bytes")
     figures = [
         [
-            {name: value for name, value in row.items() if name not in timings}
+            {name: value for name, value in row.items() if name not in measured}
             for row in read_rows(folder / "metrics.csv")
         ]
         for folder in (first, second)

@@ -28,9 +28,9 @@ from torch._C._profiler import _EventType
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import describe_device
+from windtunnel.core.memory import resident_peak
 from windtunnel.dispatch.estimate.asking import ask_for_traces
 from windtunnel.dispatch.estimate.estimator import Estimator
-from windtunnel.dispatch.estimate.memory import resident_peak
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.evaluation.predict import predict_logits
 from windtunnel.recipes import load_experiment

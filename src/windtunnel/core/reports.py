@@ -60,6 +60,8 @@ class EpochReport:
         lr: learning rate of the epoch's last step.
         seconds: wall clock of the epoch's training, validation left out.
         images_per_second: training images a second.
+        memory_bytes: the most memory the run's process has held so far on its device: what torch has reserved of a GPU,
+            what is resident on the CPU; None in files of versions that did not measure it.
 
     """
 
@@ -74,3 +76,4 @@ class EpochReport:
     images_per_second: float
     val_loss_ema: float | None = None
     val_accuracy_ema: float | None = None
+    memory_bytes: int | None = None

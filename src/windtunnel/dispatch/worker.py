@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.memory import resident_peak
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
-from windtunnel.dispatch.estimate.memory import resident_peak
 from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result
 from windtunnel.errors import UsageError
 

@@ -83,6 +83,7 @@ def _parse_row(row: Mapping[str, str], path: Path, line: int) -> EpochReport:
             lr=float(row["lr"]),
             seconds=float(row["seconds"]),
             images_per_second=float(row["images_per_second"]),
+            memory_bytes=int(text) if (text := row.get("memory_bytes")) else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}, line {line}: not the figures of an epoch ({error!r})") from error

@@ -18,7 +18,8 @@ COLUMNS = tuple(field.name for field in fields(EpochReport))
 class FileTracker:
     """Writes events and metrics into a run folder.
 
-    A resumed run repeats the epochs after its checkpoint: their old rows leave ``metrics.csv``, and
+    A resumed run repeats the epochs after its checkpoint: their old rows leave ``metrics.csv`` (those that stay are
+    written anew in today's columns, for the run may have begun under an older version), and
     ``events.jsonl`` says with ``start_step`` from where its later lines count.
     """
 
@@ -29,7 +30,8 @@ class FileTracker:
     def start(self, info: RunInfo) -> None:
         """Append the start event; keep the metrics rows up to the step the run goes on from."""
         rows = [row for row in read_rows(self._metrics) if int(row["step"]) <= info.start_step]
-        write_text(self._metrics, _format_rows([tuple(COLUMNS), *(tuple(row.values()) for row in rows)]))
+        kept = [tuple(row.get(name, "") for name in COLUMNS) for row in rows]
+        write_text(self._metrics, _format_rows([COLUMNS, *kept]))
         self._append("resumed" if info.start_step else "start", asdict(info))
 
     def step(self, step: StepDone) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from windtunnel.core.device import synchronize
+from windtunnel.core.memory import peak_memory
 from windtunnel.core.reports import EpochReport, StepDone
 from windtunnel.evaluation.metrics import Metrics, compute_metrics
 from windtunnel.evaluation.predict import predict_logits
@@ -107,6 +108,7 @@ def _report(parts: Parts, state: TrainState, epoch: int, seconds: float, images:
         images_per_second=images / seconds,
         val_loss_ema=averaged.loss if averaged else None,
         val_accuracy_ema=averaged.accuracy if averaged else None,
+        memory_bytes=peak_memory(parts.device),
     )
     report = parts.team.agree(report)
     if report.val_loss is not None and isinstance(parts.schedule, Plateau):

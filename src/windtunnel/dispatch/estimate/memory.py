@@ -1,18 +1,8 @@
 """What this process holds on a device, as whoever budgets that device counts it."""
 
 import os
-import resource
-import sys
-from pathlib import Path
 
-
-def resident_peak() -> int:
-    """Return the most memory this process has had resident, bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+from windtunnel.core.memory import resident_peak
 
 
 def held_besides_tensors(device: str) -> int:
