@@ -11,14 +11,20 @@ from matplotlib.ticker import MaxNLocator
 
 from windtunnel.core.files import replacing
 from windtunnel.core.reports import EpochReport
+from windtunnel.report.labels import plain
 from windtunnel.report.load import Run, load_run
 from windtunnel.report.theme import colour, house_style
 
-Panel = Literal["loss", "accuracy", "learning rate"]
+Panel = Literal["loss", "accuracy", "learning rate", "throughput"]
 Part = Literal["training", "validation", "averaged weights"]
 _PARTS: tuple[Part, ...] = ("training", "validation", "averaged weights")
-
-
+_TOGETHER: tuple[Panel, ...] = ("loss", "accuracy", "learning rate")
+_UNITS: dict[Panel, str] = {
+    "loss": "loss (nats)",
+    "accuracy": "accuracy (%)",
+    "learning rate": "learning rate",
+    "throughput": "training images a second",
+}
 _LINES: dict[Part, str] = {"training": "--", "validation": "-", "averaged weights": ":"}
 
 
@@ -31,7 +37,7 @@ class Series:
         label: its text in the legend.
         part: training, validation, or validation of the averaged weights.
         epochs: where it was measured.
-        values: loss in nats, accuracy in percent or the learning rate itself.
+        values: loss in nats, accuracy in percent, the learning rate itself, or images a second.
     """
 
     panel: Panel
@@ -58,10 +64,17 @@ def plot_curves(runs: Sequence[Run]) -> Figure:
     """
     with house_style():
         figure = Figure(figsize=(12, 3.6), layout="constrained")
-        loss, accuracy, rate = figure.subplots(1, 3)
-        _draw(loss, "loss", "loss (nats)", runs)
-        _draw(accuracy, "accuracy", "accuracy (%)", runs)
-        _draw(rate, "learning rate", "learning rate", runs)
+        for axes, panel in zip(figure.subplots(1, 3), _TOGETHER, strict=True):
+            _draw(axes, panel, runs)
+            axes.set_title(panel)
+    return figure
+
+
+def plot_panel(runs: Sequence[Run], panel: Panel) -> Figure:
+    """Draw one panel of :func:`plot_curves` as a figure of its own, small enough for a phone."""
+    with house_style():
+        figure = Figure(figsize=(4.4, 3.0), layout="constrained")
+        _draw(figure.subplots(), panel, runs)
     return figure
 
 
@@ -78,6 +91,7 @@ def compute_series(run: Run, label: str) -> list[Series]:
         ("accuracy", "validation", validated, [100 * (row.val_accuracy or 0.0) for row in validated]),
         ("accuracy", "averaged weights", averaged, [100 * (row.val_accuracy_ema or 0.0) for row in averaged]),
         ("learning rate", "training", rows, [row.lr for row in rows]),
+        ("throughput", "training", rows, [row.images_per_second for row in rows]),
     ]
     return [
         Series(panel, f"{label}{part}", part, tuple(row.epoch for row in where), tuple(values))
@@ -86,13 +100,13 @@ def compute_series(run: Run, label: str) -> list[Series]:
     ]
 
 
-def _draw(axes: Axes, panel: Panel, unit: str, runs: Sequence[Run]) -> None:
+def _draw(axes: Axes, panel: Panel, runs: Sequence[Run]) -> None:
     alone = len(runs) == 1
     for index, run in enumerate(runs):
-        for series in compute_series(run, "" if alone else f"{run.name}, "):
+        for series in compute_series(run, "" if alone else f"{plain(run.name)}, "):
             if series.panel == panel:
                 _draw_series(axes, series, index=index, alone=alone)
-    axes.set(xlabel="epoch", ylabel=unit, title=panel)
+    axes.set(xlabel="epoch", ylabel=_UNITS[panel])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, _ = axes.get_legend_handles_labels()
     if len(handles) > 1:

@@ -1,6 +1,7 @@
 """A run folder read back as plain values; works on a run that is still going, or that crashed."""
 
 import csv
+import fcntl
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,13 @@ class Run:
         """The folder's own name."""
         return self.folder.name
 
+    @property
+    def status(self) -> str:
+        """How it ended; ``running`` while a process trains it, ``unfinished`` when none does and it never ended."""
+        if "status" in self.summary:
+            return str(self.summary["status"])
+        return "running" if _is_held(self.folder) else "unfinished"
+
 
 def load_run(folder: Path) -> Run:
     """Read the run in ``folder``.
@@ -50,9 +58,9 @@ def load_run(folder: Path) -> Run:
         folder=folder.resolve(),
         config_text=config.read_text(encoding="utf-8"),
         overrides=tuple(_read_lines(folder / "overrides.txt")),
-        environment=_read_json(folder / "env.json"),
+        environment=read_json(folder / "env.json"),
         epochs=load_epochs(folder / "metrics.csv"),
-        summary=_read_json(folder / "summary.json"),
+        summary=read_json(folder / "summary.json"),
     )
 
 
@@ -67,6 +75,18 @@ def load_epochs(path: Path) -> tuple[EpochReport, ...]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     return tuple(_parse_row(row, path, line) for line, row in enumerate(csv.DictReader(whole.splitlines()), 2))
+
+
+def _is_held(folder: Path) -> bool:
+    """Say whether a process holds the run; the lock we look with is dropped at once."""
+    try:
+        with (folder / ".lock").open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _parse_row(row: Mapping[str, str], path: Path, line: int) -> EpochReport:
@@ -97,7 +117,12 @@ def _read_lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty when there is none.
+
+    Raises:
+        CheckpointError: it is no JSON object.
+    """
     if not path.is_file():
         return {}
     try:

@@ -1,5 +1,6 @@
 """One look for every picture and page."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,18 @@ import matplotlib
 
 # Okabe and Ito 2008, "Color Universal Design": told apart by people with any colour vision; black comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+GREY = "#767676"  # lines that only lead the eye
+
+# Colours of pictures -> what a page calls them, so that its dark side can have brighter ones; see templates/page.css.
+PAGE_COLOURS = {
+    **{shade.lower(): f"var(--series-{index}, {shade})" for index, shade in enumerate(COLOURS)},
+    "#000000": "var(--ink, #000000)",
+    "#ffffff": "var(--paper, #ffffff)",
+    "#e4e4e4": "var(--grid, #e4e4e4)",
+    "#555555": "var(--soft, #555555)",
+    GREY: f"var(--soft, {GREY})",
+}
 
 
 def colour(index: int) -> str:
@@ -17,7 +30,9 @@ def colour(index: int) -> str:
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw and save pictures in the house style inside the block; the caller's settings come back after it."""
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # names in scripts that the font lacks are drawn as boxes; in SVG the reader's own font shows them
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rc("axes", grid=True, titlesize="medium", axisbelow=True)
         matplotlib.rc("axes.spines", right=False, top=False)
