@@ -1,0 +1,229 @@
+"""Comparisons and ablations: what was asked, what their trials gave so far, what the answer is."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windtunnel.catalog.reading import Meter
+from windtunnel.catalog.runs import RunReader
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """What a table shows of a comparison or an ablation.
+
+    Args:
+        id: its folder below the runs folder.
+        name: its folder's own name.
+        designs: names of the designs, the baseline first.
+        trials: trials that have ended.
+        verdict: the answer in words.
+        updated: when its answer was written or its last trial ended, seconds since 1970.
+    """
+
+    id: str
+    name: str
+    designs: tuple[str, ...]
+    trials: int
+    verdict: str
+    updated: float
+
+
+@dataclass(frozen=True)
+class DesignTrials:
+    """One design's trials.
+
+    Args:
+        letter: ``A`` for the baseline, then ``B``, ``C``, ...
+        name: what the user called it.
+        runs: ids of its trials that have ended.
+        seconds: prepare and train of each.
+        accuracies: of each, percent; 0 for one that diverged.
+        seconds_interval: 95% interval of the mean, or None for one trial.
+        accuracy_interval: likewise.
+    """
+
+    letter: str
+    name: str
+    runs: tuple[str, ...]
+    seconds: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    seconds_interval: Interval | None
+    accuracy_interval: Interval | None
+
+    @property
+    def seconds_mean(self) -> float | None:
+        """Mean time, or None without trials."""
+        return statistics.fmean(self.seconds) if self.seconds else None
+
+    @property
+    def accuracy_mean(self) -> float | None:
+        """Mean accuracy, or None without trials."""
+        return statistics.fmean(self.accuracies) if self.accuracies else None
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """Everything about a comparison.
+
+    Args:
+        metric: the accuracy compared.
+        designs: the baseline first.
+        verdicts: the answers in words; of an ablation a line an effect.
+        note: how sure one may be, in words.
+    """
+
+    metric: str
+    designs: tuple[DesignTrials, ...]
+    verdicts: tuple[str, ...]
+    note: str
+
+
+class ComparisonReader:
+    """Keeps what is known of one comparison.
+
+    Args:
+        path: its folder.
+        id: its folder below the runs folder.
+        meter: counts what is read.
+    """
+
+    def __init__(self, path: Path, id: str, meter: Meter) -> None:
+        self.path = path
+        self.id = id
+        self.row: ComparisonRow | None = None
+        self._meter = meter
+        self._answer: dict[str, Any] = {}
+        self._kind = ""
+        self._stamp = (-1, -1)
+        self._written = 0.0
+        self._trials = -1
+
+    def refresh(self, trials: Sequence[RunReader]) -> bool:
+        """Read the answer if it is new and return whether the row has changed; ``trials`` are its runs."""
+        anew = self._read_answer()
+        ended = [trial for trial in trials if trial.is_settled]
+        if not anew and len(ended) == self._trials:
+            return False
+        self._trials = len(ended)
+        before = self.row
+        newest = max((trial.row.updated for trial in ended if trial.row), default=0.0)
+        self.row = ComparisonRow(
+            id=self.id,
+            name=self.path.name,
+            designs=tuple(figures["name"] for figures in self._figures) or _letters(trials),
+            trials=len(ended),
+            verdict=" ".join(self._verdicts()) or f"under way: {len(ended)} trials have ended",
+            updated=max(self._written, newest),
+        )
+        return self.row != before
+
+    def view(self, trials: Sequence[RunReader]) -> ComparisonView:
+        """Return everything there is about it; ``trials`` are its runs."""
+        names = {figures["letter"]: figures["name"] for figures in self._figures}
+        ended = [trial for trial in trials if trial.is_settled]
+        metric = str(self._table.get("metric") or _guess_metric(ended))
+        designs = [
+            self._make_design(letter, names.get(letter, letter), metric, _of(letter, ended))
+            for letter in (tuple(names) or _letters(trials))
+        ]
+        return ComparisonView(metric, tuple(designs), tuple(self._verdicts()), self._note())
+
+    @property
+    def _table(self) -> Mapping[str, Any]:
+        """The comparison in the answer; an ablation keeps its variants' one level down."""
+        table = self._answer.get("variants", self._answer)
+        return table if isinstance(table, dict) else {}
+
+    @property
+    def _figures(self) -> list[dict[str, Any]]:
+        return [each for each in self._table.get("figures", []) if isinstance(each, dict) and "letter" in each]
+
+    def _read_answer(self) -> bool:
+        for name in ("comparison.json", "ablation.json"):
+            state = self._meter.stat(self.path / name)
+            if state is None:
+                continue
+            stamp = (state.st_mtime_ns, state.st_ino)
+            if stamp == self._stamp:
+                return False
+            self._stamp, self._written, self._kind = stamp, state.st_mtime, name.removesuffix(".json")
+            self._answer = self._meter.read_json(self.path / name) or {}
+            return True
+        return self.row is None
+
+    def _verdicts(self) -> list[str]:
+        if self._kind == "ablation":
+            return [_describe_effect(effect) for effect in self._answer.get("effects", [])]
+        return [answer["sentence"] for answer in self._answer.get("answers", []) if "sentence" in answer]
+
+    def _note(self) -> str:
+        rules = self._answer.get("rules") or {}
+        if not self._answer:
+            return "Under way: intervals are the bootstrap's, and nothing is decided before the last trial."
+        if self._kind == "ablation":
+            return f"{self._answer.get('design', '').replace('_', ' ')}, t-intervals over {self._pairs} seeds"
+        how = "may stop early, judged at any time" if rules.get("stop_early") else "number of trials fixed beforehand"
+        return f"{self._pairs} trials of each design, {how}; error {rules.get('alpha', 0.05):g} a question"
+
+    @property
+    def _pairs(self) -> int:
+        return int(self._table.get("pairs", 0))
+
+    def _make_design(self, letter: str, name: str, metric: str, trials: Sequence[RunReader]) -> DesignTrials:
+        seconds = tuple(_seconds(trial.summary) for trial in trials)
+        accuracies = tuple(100 * float(trial.summary.get("metrics", {}).get(metric) or 0.0) for trial in trials)
+        figures = next((each for each in self._figures if each["letter"] == letter), {})
+        return DesignTrials(
+            letter=letter,
+            name=name,
+            runs=tuple(trial.id for trial in trials),
+            seconds=seconds,
+            accuracies=accuracies,
+            seconds_interval=_interval(figures.get("seconds"), seconds),
+            accuracy_interval=_interval(figures.get("accuracy"), accuracies),
+        )
+
+
+def _of(letter: str, trials: Sequence[RunReader]) -> list[RunReader]:
+    return [trial for trial in trials if trial.path.name.rpartition("-")[2] == letter]
+
+
+def _letters(trials: Sequence[RunReader]) -> tuple[str, ...]:
+    return tuple(sorted({trial.path.name.rpartition("-")[2] for trial in trials}))
+
+
+def _guess_metric(trials: Sequence[RunReader]) -> str:
+    validated = trials and all("val_accuracy" in trial.summary.get("metrics", {}) for trial in trials)
+    return "val_accuracy" if validated else "test_accuracy"
+
+
+def _seconds(summary: Mapping[str, Any]) -> float:
+    phases = summary.get("seconds") or {}
+    return float(phases.get("prepare", 0.0)) + float(phases.get("train", 0.0))
+
+
+def _interval(told: Mapping[str, Any] | None, values: Sequence[float]) -> Interval | None:
+    """Return the interval in the answer if it is of as many trials, else the bootstrap's of those that there are."""
+    if told and told.get("n") == len(values):
+        return None if told.get("low") is None or told.get("high") is None else (told["low"], told["high"])
+    if len(values) < 2:
+        return None
+    from windtunnel.comparison.statistics import bootstrap_interval
+
+    return bootstrap_interval(values)
+
+
+def _describe_effect(effect: Mapping[str, Any]) -> str:
+    points, time = effect["points"], effect["time"]
+    percent = [100 * math.expm1(min(time[end], 700)) for end in ("mean", "low", "high")]
+    name = " x ".join(effect["changes"])
+    return (
+        f"{name}: {points['mean']:+.2f} points ({points['low']:+.2f} to {points['high']:+.2f}), "
+        f"{percent[0]:+.1f}% time ({percent[1]:+.1f} to {percent[2]:+.1f}%)."
+    )
