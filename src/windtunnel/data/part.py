@@ -23,10 +23,12 @@ class Part:
     Args:
         whole: the raw split they lie in, memory-mapped.
         indices: their places in it, ascending, none twice.
+        resident: the part's images and labels on a device where another process holds them; None where nobody does.
     """
 
     whole: ImageBytes
     indices: Int64[Tensor, " n"]
+    resident: ImageBytes | None = None
 
     @classmethod
     def of(cls, whole: ImageBytes) -> "Part":
@@ -66,7 +68,8 @@ class Part:
 
     def head(self, count: int) -> "Part":
         """Return the first ``count`` images as a part."""
-        return Part(self.whole, self.indices[:count])
+        held = self.resident
+        return Part(self.whole, self.indices[:count], held and ImageBytes(held.images[:count], held.labels[:count]))
 
     def chunks(self) -> Iterator[Int64[Tensor, " c"]]:
         """Yield the rows of the part in order, few enough at a time to hold their images in memory."""
@@ -89,7 +92,12 @@ class Part:
         return out.permute(0, 3, 1, 2)
 
     def load(self, device: torch.device) -> ImageBytes:
-        """Return images and labels on ``device``, chunk by chunk so that main memory never holds a second copy."""
+        """Return images and labels on ``device``, chunk by chunk so that main memory never holds a second copy.
+
+        What another process holds there is used as it is.
+        """
+        if self.resident is not None and self.resident.images.device.type == device.type:
+            return self.resident
         if device.type == "cpu":
             return ImageBytes(self.images, self.labels)
         channels, height, width = self.image_shape

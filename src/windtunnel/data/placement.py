@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import psutil
 import torch
@@ -14,6 +14,16 @@ PlacementMode = Literal["resident", "streaming"]
 # The other half is for the network, its activations and everything else on the machine.
 _LARGEST_SHARE = 0.5
 _CGROUP = Path("/sys/fs/cgroup")
+
+
+class Sharing(NamedTuple):
+    """Whether images lie on the device already, held by another process, and in words what came of asking for them."""
+
+    is_shared: bool = False
+    said: str = ""
+
+
+NOT_SHARED = Sharing()
 
 
 @dataclass(frozen=True)
@@ -33,14 +43,26 @@ class Placement:
 
 
 def choose_placement(
-    wanted: Literal["auto", "resident", "streaming"], num_bytes: int, device: torch.device
+    wanted: Literal["auto", "resident", "streaming"],
+    num_bytes: int,
+    device: torch.device,
+    *,
+    sharing: Sharing = NOT_SHARED,
 ) -> Placement:
-    """Return where ``num_bytes`` of images lie; ``auto`` is resident when they take at most half of what is free."""
+    """Return where ``num_bytes`` of images lie; ``auto`` is resident when they take at most half of what is free.
+
+    Args:
+        wanted: what the experiment says.
+        num_bytes: bytes of the images.
+        device: where they are trained on.
+        sharing: whether they lie there already, which ``auto`` makes use of.
+    """
     free = measure_free_memory(device)
-    figures = f"{format_bytes(num_bytes)}, {format_bytes(free)} free on {device}"
+    figures = ", ".join(filter(None, [format_bytes(num_bytes), f"{format_bytes(free)} free on {device}", sharing.said]))
     if wanted != "auto":
         return Placement(wanted, f"as data.placement says; {figures}")
-    return Placement("resident" if num_bytes <= free * _LARGEST_SHARE else "streaming", figures)
+    fits = sharing.is_shared or num_bytes <= free * _LARGEST_SHARE
+    return Placement("resident" if fits else "streaming", figures)
 
 
 def measure_free_memory(device: torch.device) -> int:

@@ -15,6 +15,7 @@ from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.core.types import DataInitialised
 from windtunnel.data.open import OpenedData, open_data
 from windtunnel.data.placement import Placement, choose_placement
+from windtunnel.data.sharing import use_shared_parts
 from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
@@ -89,12 +90,12 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     if experiment.runtime.cuda_graph:
         check_can_record(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
-    data = open_data(experiment.data, cache_dir)
+    data, sharing = use_shared_parts(open_data(experiment.data, cache_dir), device)
     _check_class_weights(experiment, len(data.spec.class_names))
     check_last_batch(experiment, len(data.train), team.size)
     model = build_model(experiment, data, precision)
     _check_resize(experiment, model, data.spec.channels)
-    placement = choose_placement(experiment.data.placement, data.train.num_bytes, device)
+    placement = choose_placement(experiment.data.placement, data.train.num_bytes, device, sharing=sharing)
     loader = build_loader(experiment, data, "train", precision, training=True, placement=placement, share=team.share)
     validation = None
     if data.validation is not None and team.is_leader:
