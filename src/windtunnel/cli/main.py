@@ -51,6 +51,7 @@ VERBS = (
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
     Verb("report", "Draw pictures for reports.", group=True),
+    Verb("ui", "Follow runs, sweeps and comparisons in the browser."),
     Verb("queue", "Look at a sweep's runs, or change their queue."),
     Verb("worker", "Pull runs of a sweep and pack them on this machine's devices."),
     Verb("doctor", "Check this machine: device, torch, data, threads."),
