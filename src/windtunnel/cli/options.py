@@ -17,6 +17,14 @@ RunReference = Annotated[
 RunsDir = Annotated[Path | None, typer.Option(help="Folder of run folders; default $WINDTUNNEL_RUNS_DIR or ./runs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TRACKER",
+        help="Tell tensorboard, wandb, mlflow or trackio as well; may be given several times, `none` for none. "
+        "Default $WINDTUNNEL_TRACK, and for a run that goes on those it has had.",
+    ),
+]
 Tta = Annotated[
     str | None,
     typer.Option(
@@ -29,3 +37,12 @@ Weights = Annotated[
     Literal["last", "best", "ema"],
     typer.Option(help="The run's last weights, its best by validation, or their moving average."),
 ]
+
+
+def as_options(track: list[str] | None) -> list[str]:
+    """Return the words that hand ``--track`` on to another command.
+
+    >>> as_options(["wandb", "mlflow"])
+    ['--track', 'wandb', '--track', 'mlflow']
+    """
+    return [word for name in track or () for word in ("--track", name)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
+from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir, Track, as_options
 from windtunnel.cli.processes import Processes, launch_and_exit
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def train(
         bool, typer.Option("--dry-run", help="Check everything, print the plan, train nothing.")
     ] = False,
     nproc: Processes = 1,
+    track: Track = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -36,9 +37,12 @@ def train(
       windtunnel train mine.yaml optim.lr=0.05 data.batch_size=512
       windtunnel train cifar10/airbench94 --dry-run
       windtunnel train cifar10/airbench94 --nproc 2
+      windtunnel train quickstart --track tensorboard --track wandb
     """
     from windtunnel.recipes import load_experiment
+    from windtunnel.track.choice import choose_trackers
 
+    choose_trackers(track)
     changes = [*(overrides or ()), *_as_overrides(seed=seed, name=name)]
     experiment = load_experiment(reference, changes)
     if nproc > 1:
@@ -49,7 +53,7 @@ def train(
         _print_plan(experiment, as_json=as_json)
         return
     if nproc > 1:
-        words = ["train", reference, *changes]
+        words = ["train", reference, *changes, *as_options(track)]
         launch_and_exit(words, processes=nproc, runs_dir=runs_dir, as_json=as_json, quiet=quiet, go_on="last")
     from windtunnel.cli.outcome import build_trackers, print_outcome
     from windtunnel.cli.remember import remember
@@ -58,7 +62,7 @@ def train(
 
     with join_team() as team:
         trackers = build_trackers(quiet=quiet or as_json or not team.is_leader)
-        result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes, team=team)
+        result = train_run(experiment, runs_dir=runs_dir, trackers=trackers, overrides=changes, team=team, track=track)
         if team.is_leader:
             print_outcome(result, as_json=as_json)
         if team.size == 1:

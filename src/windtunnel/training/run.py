@@ -22,13 +22,14 @@ from windtunnel.optim.plateau import Plateau
 from windtunnel.report.curves import save_curves
 from windtunnel.report.html import write_report
 from windtunnel.track.base import Tracker
-from windtunnel.track.files import FileTracker
+from windtunnel.track.choice import Tracking, choose_trackers
 from windtunnel.training.assemble import Parts, assemble, initialise_from_data
 from windtunnel.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from windtunnel.training.early_stop import is_exhausted, is_reached, watch
 from windtunnel.training.environment import describe_environment, process_settings
 from windtunnel.training.folder import RunFolder, create_run_folder, new_run_path, open_run
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
+from windtunnel.training.listening import listeners_of
 from windtunnel.training.loop import is_time_up, train_epochs
 from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
@@ -80,6 +81,7 @@ def train(
     trackers: Sequence[Tracker] = (),
     overrides: Sequence[str] = (),
     team: Team = ALONE,
+    track: Sequence[str] | None = None,
 ) -> RunResult:
     """Train ``experiment`` in a new run folder and evaluate it.
 
@@ -89,12 +91,14 @@ def train(
         trackers: listeners besides the run's own files.
         overrides: command-line overrides already applied, for the record.
         team: the processes that train it together, each calling this; the leader alone writes and tells trackers.
+        track: other trackers by name, e.g. ``["tensorboard", "wandb"]``; None takes those of ``$WINDTUNNEL_TRACK``.
 
     Raises:
         UsageError: the experiment cannot be run here; nothing was written.
         RunError: the run started and could not go on; its folder is kept and can be resumed.
     """
-    return _train_new(experiment, new_run_path(experiment, runs_dir), trackers, overrides, team)
+    tracking = choose_trackers(track)
+    return _train_new(experiment, new_run_path(experiment, runs_dir), trackers, tracking, overrides, team)
 
 
 def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] = ()) -> RunResult:
@@ -104,14 +108,19 @@ def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] 
         UsageError: the experiment cannot be run here, or the folder holds another one.
     """
     if not (path / "config.yaml").exists():
-        return _train_new(experiment, path, trackers, (), ALONE)
+        return _train_new(experiment, path, trackers, choose_trackers(), (), ALONE)
     if open_run(path).read_experiment() != experiment:
         raise UsageError(f"{path} holds a run with other settings; give this one a folder of its own")
     return resume(path, trackers=trackers)
 
 
 def resume(
-    run: Path | str, *, runs_dir: Path | None = None, trackers: Sequence[Tracker] = (), team: Team = ALONE
+    run: Path | str,
+    *,
+    runs_dir: Path | None = None,
+    trackers: Sequence[Tracker] = (),
+    team: Team = ALONE,
+    track: Sequence[str] | None = None,
 ) -> RunResult:
     """Go on with a run that was interrupted or killed, from its last checkpoint; a run that ended is left alone.
 
@@ -122,9 +131,11 @@ def resume(
         runs_dir: where to look a name up.
         trackers: listeners besides the run's own files.
         team: the processes that go on with it together; they need not be as many as before.
+        track: other trackers by name; None takes those of ``$WINDTUNNEL_TRACK``, else those the run has had.
     """
     with team.leader_first():
         folder = open_run(run, runs_dir)
+        tracking = choose_trackers(track, folder.path)
     with _held(folder, team):
         summary = team.agree(folder.read_summary())
         if summary is not None and summary["status"] in ("finished", "diverged"):
@@ -136,11 +147,16 @@ def resume(
             parts, state = _assemble_timed(experiment, team)
             if team.is_leader:
                 (folder.path / "summary.json").unlink(missing_ok=True)
-            return _drive(parts, state, folder, trackers)
+            return _drive(parts, state, folder, trackers, tracking)
 
 
 def _train_new(
-    experiment: Experiment, path: Path, trackers: Sequence[Tracker], overrides: Sequence[str], team: Team
+    experiment: Experiment,
+    path: Path,
+    trackers: Sequence[Tracker],
+    tracking: Tracking,
+    overrides: Sequence[str],
+    team: Team,
 ) -> RunResult:
     with process_settings(experiment.runtime) as allocator:
         parts, state = _assemble_timed(experiment, team)
@@ -149,7 +165,7 @@ def _train_new(
             environment = describe_environment(parts, allocator)
             create_run_folder(experiment, folder.path, environment=environment, overrides=overrides)
         with _held(folder, team):
-            return _drive(parts, state, folder, trackers)
+            return _drive(parts, state, folder, trackers, tracking)
 
 
 def _held(folder: RunFolder, team: Team) -> AbstractContextManager[None]:
@@ -164,11 +180,13 @@ def _assemble_timed(experiment: Experiment, team: Team) -> tuple[Parts, TrainSta
         return assemble(experiment, team=team), state
 
 
-def _drive(parts: Parts, state: TrainState, folder: RunFolder, trackers: Sequence[Tracker]) -> RunResult:
+def _drive(
+    parts: Parts, state: TrainState, folder: RunFolder, trackers: Sequence[Tracker], tracking: Tracking
+) -> RunResult:
     """Train from the last checkpoint, or the start, to the end, and write down how it went."""
-    listeners = (FileTracker(folder.path), *trackers) if parts.team.is_leader else ()
     key = derive_seed(parts.experiment.seed, "train", *parts.team.stream)
-    with _naming_the_folder(folder), seeded(key), listen_for_signals() as interruption:
+    hearing = listeners_of(folder.path, trackers, tracking, parts.team)
+    with _naming_the_folder(folder), seeded(key), listen_for_signals() as interruption, hearing as listeners:
         _start(parts, state, folder)
         info = parts.info(str(folder.path), state.step)
         for listener in listeners:

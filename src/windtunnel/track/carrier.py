@@ -1,0 +1,89 @@
+"""The process that holds a tracker's package: ``python -m windtunnel.track.carrier TARGET``.
+
+It reads one JSON object a line from standard input and answers on standard output with ``{"note": ...}`` or
+``{"failed": ...}``. Whatever else is printed here, by whichever package, goes to standard error.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from windtunnel.core.reports import RunInfo
+from windtunnel.registry import import_object
+from windtunnel.track.sinks.base import Sink, describe_run, flatten, rename_metric
+
+Say = Callable[[str, str], None]
+
+
+def main() -> None:
+    """Carry events from standard input to the sink whose import path is the only argument."""
+    os.nice(10)  # training comes first
+    say = _claim_output()
+    try:
+        carry(sys.stdin, import_object(sys.argv[1])(), say)
+    except Exception as error:  # a package may raise whatever it likes
+        traceback.print_exc()
+        say("failed", _describe(error))
+        sys.exit(1)
+
+
+def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
+    """Hand every event to ``sink``; a failure after the start is said and the next event handed over all the same."""
+    ended = False
+    for line in lines:
+        event = json.loads(line)
+        try:
+            _hand_over(event, sink, say)
+        except Exception as error:  # a package may raise whatever it likes
+            if event["event"] == "start":
+                raise
+            traceback.print_exc()
+            say("failed", _describe(error))
+        ended = event["event"] == "finish"
+    if not ended:  # the run's process was killed
+        sink.finish("crashed", {}, {})
+
+
+def _hand_over(event: Mapping[str, Any], sink: Sink, say: Say) -> None:
+    kind = event["event"]
+    if kind == "start":
+        say("note", sink.start(describe_run(RunInfo(**event["info"]), Path(event["record"]))))
+    elif kind == "epoch":
+        figures = {key: value for key, value in event["report"].items() if key != "step"}
+        sink.epoch(event["report"]["step"], rename_metrics(figures))
+    elif kind == "picture":
+        sink.picture(event["name"], Path(event["path"]))
+    else:
+        summary = event["summary"]
+        rest = {key: value for key, value in summary.items() if key not in ("metrics", "status")}
+        sink.finish(summary["status"], rename_metrics(summary.get("metrics", {})), flatten(rest))
+
+
+def rename_metrics(figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the figures that were measured, by the names trackers know them under."""
+    return {rename_metric(name): value for name, value in figures.items() if value is not None}
+
+
+def _claim_output() -> Say:
+    """Keep standard output for answers and send what is printed to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(kind: str, text: str) -> None:
+        answers.write(json.dumps({kind: text}) + "\n")
+        answers.flush()
+
+    return say
+
+
+def _describe(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
