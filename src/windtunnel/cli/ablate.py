@@ -76,7 +76,9 @@ def ablate(
 
 
 def _print_result(found: "Ablation", alpha: float) -> None:
-    print(f"\n{describe(found, alpha)}\n\n{describe_load(found.trials)}folder:  {found.folder}")
+    print(
+        f"\n{describe(found, alpha)}\n\n{describe_load([trial.load for trial in found.trials])}folder:  {found.folder}"
+    )
     print(f"picture: {found.folder / 'ablation.png'}")
 
 

@@ -8,12 +8,13 @@ import typer
 from typer.core import TyperGroup
 
 import windtunnel
+from windtunnel.cli.compare_texts import short_name
 from windtunnel.cli.main import help_text
-from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir
+from windtunnel.cli.options import AsJson, Quiet, RunsDir
 from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
-    from windtunnel.comparison.time_to import Attempt, TimeTo
+    from windtunnel.config.experiment import Experiment
 
 
 class RunByDefault(TyperGroup):
@@ -66,85 +67,73 @@ def run(
 
 
 def time_to(
-    target: Annotated[float, typer.Option(help="Accuracy in percent, e.g. 94.")],
-    recipe: Annotated[str, typer.Option(metavar="RECIPE", help="Name of a recipe, or path of a YAML file.")],
-    overrides: Overrides = None,
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[A B ...] [FIELD=VALUE ...]", help="Recipes or YAML files; all are measured in turn."),
+    ] = None,
+    target: Annotated[float, typer.Option(help="Accuracy in percent, e.g. 94.")] = 94.0,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Data set for all; by itself it stands for that set's own fast recipe."),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Seeds.")] = 3,
     on: Annotated[
         Literal["validation", "test"],
         typer.Option(help="Images the accuracy is measured on; a tenth of train where nothing is held out."),
     ] = "validation",
+    every: Annotated[float, typer.Option(help="Epochs between two looks; fractions allowed.")] = 0.25,
+    after: Annotated[float, typer.Option(help="Epochs before the first look.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first trial; the next have the next.")] = 0,
     warm_up: Annotated[bool, typer.Option(help="Spend a few updates before each trial's clock starts.")] = True,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how long a recipe trains until it reaches an accuracy: prepare + train, looking after each epoch.
+    """Measure how long recipes train until they reach an accuracy: prepare + train, in turn, with paired seeds.
 
-    Looking is off the clock and uses the recipe's test-time augmentation. The same command goes on where a killed one
-    stopped. Exit code 1 when no trial reaches the target.
+    Looking is off the clock, uses the recipe's test-time augmentation, and stops the training where the target is
+    reached; the schedule is that of the whole recipe. The first recipe is what the others' times are divided by. The
+    same command goes on where a killed one stopped. Exit code 1 when a recipe never reaches the target.
 
     Examples:
-      windtunnel bench time-to --target 94 --recipe cifar10/airbench94 --trials 5
-      windtunnel bench time-to --target 95 --recipe quickstart train.epochs=20
+      windtunnel bench time-to --target 94 --data cifar10
+      windtunnel bench time-to cifar10/airbench94_muon cifar10/fast94 --target 90 --trials 5 --after 2
+      windtunnel bench time-to quickstart train.epochs=20 --target 95
     """
+    from windtunnel.cli.time_to_texts import announce, describe, describe_attempt
     from windtunnel.comparison.time_to import measure_time_to
-    from windtunnel.recipes import load_experiment
+    from windtunnel.comparison.time_to_trial import Goal
 
     if not 1 < target <= 100:
         raise UsageError(f"--target: {target:g} is no accuracy in percent, above 1 and up to 100; e.g. 94")
-    experiment = load_experiment(recipe, overrides or ())
+    goal = Goal(target / 100, on, every, after)
+    designs = _designs(references or [], data, target)
     silent = quiet or as_json
+    tell = _keep_quiet if silent else lambda attempt: print(describe_attempt(attempt), flush=True)
     if not silent:
-        print(_plan(recipe, target, trials, on), flush=True)
-    tell = _keep_quiet if silent else _print_attempt
+        print(announce([name for name, _ in designs], goal, trials), flush=True)
     found = measure_time_to(
-        experiment,
-        target / 100,
-        on=on,
-        trials=trials,
-        first_seed=seed,
-        warm_up=warm_up,
-        runs_dir=runs_dir,
-        tell=tell,
+        designs, goal, trials=trials, first_seed=seed, warm_up=warm_up, runs_dir=runs_dir, tell=tell
     )
     print((found.folder / "time_to.json").read_text(encoding="utf-8") if as_json else describe(found))
-    if not found.reached:
+    if not found.all_reached:
         raise typer.Exit(1)
 
 
-def describe(found: "TimeTo") -> str:
-    """Return what the trials took, in words."""
-    n, target = len(found.attempts), f"{100 * found.target:g}%"
-    if found.seconds is None or found.median is None or found.epochs is None:
-        best = max(attempt.best for attempt in found.attempts)
-        return (
-            f"\n{target} was never reached in {n} trials; the best after any epoch was {best:.2%}.\n"
-            f"Train longer (train.epochs) or lower --target.\nfolder: {found.folder}"
+def _designs(words: list[str], data: str | None, target: float) -> "list[tuple[str, Experiment]]":
+    """Return name and experiment of each recipe, with overrides and the data set on top."""
+    from windtunnel.recipes import load_experiment
+    from windtunnel.recipes.load import fast_recipe
+
+    names, overrides = [word for word in words if "=" not in word], [word for word in words if "=" in word]
+    if not names and data is None:
+        raise UsageError(
+            "name a recipe, e.g. cifar10/fast94, or a data set with --data, whose fast recipe is then taken"
         )
-    seconds = found.seconds
-    spread = "" if seconds.sd is None else f", sd {seconds.sd:.2f} s"
-    lines = [
-        f"\n{target} reached by {found.reached} of {n} trials",
-        f"prepare + train: median {found.median:.2f} s, mean {seconds.mean:.2f} s{spread}, n={seconds.n}",
-        f"epochs: {found.epochs:.3g} on average",
-    ]
-    if found.reached < n:
-        missed = max(attempt.best for attempt in found.attempts if not attempt.reached)
-        lines.append(f"the times are of those {found.reached} only; the others came to {missed:.2%} at best")
-    return "\n".join([*lines, f"folder: {found.folder}"])
-
-
-def _plan(recipe: str, target: float, trials: int, on: str) -> str:
-    where = "images held out of training" if on == "validation" else "the TEST images, which are read after each epoch"
-    return f"{recipe} to {target:g}% on {where}; {trials} trials"
-
-
-def _print_attempt(attempt: "Attempt") -> None:
-    ended = "reached" if attempt.reached else "not reached"
-    epochs = f"{attempt.epochs:.3g} epochs, {attempt.accuracy:.2%}"
-    print(f"seed {attempt.seed}: {ended} after {attempt.seconds:.2f} s, {epochs}", flush=True)
+    if not names:
+        return [(name := fast_recipe(str(data), target), load_experiment(name, overrides))]
+    source = [] if data is None else [f"data.source={{name: {data}}}"]
+    return [(short_name(name), load_experiment(name, [*source, *overrides])) for name in names]
 
 
 def _print_line(line: str) -> None:

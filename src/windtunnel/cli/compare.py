@@ -1,11 +1,10 @@
 """``windtunnel compare``: does B really beat A?"""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from windtunnel.cli.compare_texts import Progress, describe, describe_load, describe_plan, describe_power
+from windtunnel.cli.compare_texts import Progress, describe, describe_load, describe_plan, describe_power, short_name
 from windtunnel.cli.options import AsJson, Quiet, RunsDir
 
 if TYPE_CHECKING:
@@ -81,20 +80,17 @@ def _load(references: list[str]) -> "list[tuple[str, Experiment]]":
 
     overrides = [word for word in references if "=" in word]
     return [
-        (_short(reference), load_experiment(reference, overrides)) for reference in references if "=" not in reference
+        (short_name(reference), load_experiment(reference, overrides))
+        for reference in references
+        if "=" not in reference
     ]
 
 
 def _print_result(result: "ComparisonResult") -> None:
     print(f"\n{describe(result.comparison)}\n\n{result}\n{describe_power(result.comparison)}\n")
-    print(describe_load(result.trials), end="")
+    print(describe_load([trial.load for trial in result.trials]), end="")
     print(f"folder:  {result.folder}\npicture: {result.folder / 'comparison.png'}")
 
 
 def _stay_silent(trial: "Trial", position: int) -> None:
     """Say nothing."""
-
-
-def _short(reference: str) -> str:
-    path = Path(reference)
-    return path.stem if path.suffix in (".yaml", ".yml") else reference

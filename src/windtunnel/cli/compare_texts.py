@@ -72,9 +72,9 @@ def describe(comparison: "Comparison") -> str:
     )
 
 
-def describe_load(trials: Sequence["Trial"]) -> str:
+def describe_load(loads: Sequence[float]) -> str:
     """Return a warning where the machine was busy with other work when trials began, else nothing."""
-    loads, cores = [trial.load for trial in trials], os.cpu_count() or 1
+    cores = os.cpu_count() or 1
     if not loads or statistics.median(loads) <= cores:
         return ""
     return (
@@ -97,6 +97,16 @@ def span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def short_name(reference: str) -> str:
+    """Return what tables call a recipe or file.
+
+    >>> short_name("cifar10/fast94"), short_name("mine/half.yaml")
+    ('cifar10/fast94', 'half')
+    """
+    stem, dot, ending = reference.rpartition("/")[2].rpartition(".")
+    return stem if dot and ending in ("yaml", "yml") else reference
 
 
 def shorten(label: str) -> str:

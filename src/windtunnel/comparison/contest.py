@@ -91,17 +91,26 @@ def set_up(designs: Sequence[tuple[str, Experiment]], rules: Rules) -> Contest:
     _check_rules(rules)
     if len(designs) < 2:
         raise UsageError(f"a comparison needs at least two designs, not {len(designs)}: name another recipe or file")
-    if len(designs) > len(string.ascii_uppercase):
-        raise UsageError(f"{len(designs)} designs are more than there are letters; compare at most 26 at once")
-    contestants = tuple(
-        Contestant(letter, name, experiment)
-        for letter, (name, experiment) in zip(string.ascii_uppercase, designs, strict=False)
-    )
-    _check_different(contestants)
-    _check_same_data(contestants)
+    contestants = name_contestants(designs)
+    check_different(contestants)
+    check_same_data(contestants)
     metric = rules.metric or ("val_accuracy" if all(map(_validates, contestants)) else "test_accuracy")
     _check_measured(contestants, metric)
     return Contest(contestants, metric, rules)
+
+
+def name_contestants(designs: Sequence[tuple[str, Experiment]]) -> tuple[Contestant, ...]:
+    """Give each named design its letter.
+
+    Raises:
+        UsageError: there are more than letters.
+    """
+    if len(designs) > len(string.ascii_uppercase):
+        raise UsageError(f"{len(designs)} designs are more than there are letters; compare at most 26 at once")
+    return tuple(
+        Contestant(letter, name, experiment)
+        for letter, (name, experiment) in zip(string.ascii_uppercase, designs, strict=False)
+    )
 
 
 def _check_rules(rules: Rules) -> None:
@@ -114,8 +123,12 @@ def _check_rules(rules: Rules) -> None:
             raise UsageError(f"{option}: {value:g} must be above 0; it is the difference that counts as none")
 
 
-def _check_different(contestants: Sequence[Contestant]) -> None:
-    """Names of runs and projects make no difference; neither do seeds, which the trials set."""
+def check_different(contestants: Sequence[Contestant]) -> None:
+    """Refuse the same design twice: names of runs and projects make no difference, nor do seeds, which trials set.
+
+    Raises:
+        UsageError: two are the same.
+    """
     seen: dict[str, Contestant] = {}
     for contestant in contestants:
         bare = contestant.experiment.model_copy(update={"name": "x", "project": "x", "seed": 0})
@@ -127,7 +140,12 @@ def _check_different(contestants: Sequence[Contestant]) -> None:
             )
 
 
-def _check_same_data(contestants: Sequence[Contestant]) -> None:
+def check_same_data(contestants: Sequence[Contestant]) -> None:
+    """Refuse designs that would be judged by different images.
+
+    Raises:
+        UsageError: sources or splits differ.
+    """
     first = contestants[0]
     for contestant in contestants[1:]:
         for field in ("source", "split"):

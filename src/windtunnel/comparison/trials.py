@@ -128,6 +128,25 @@ def hold_comparison(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_machine(first: tuple[str, dict[str, Any]], other: tuple[str, dict[str, Any]]) -> None:
+    """Refuse two trials, each a name and what it ran on, of different machines or versions.
+
+    Raises:
+        UsageError: says what differs.
+    """
+    (name, machine), (other_name, other_machine) = first, other
+    differences = [
+        f"{field} {value} and {other_machine.get(field)}"
+        for field, value in machine.items()
+        if other_machine.get(field) != value
+    ]
+    if differences:
+        raise UsageError(
+            f"trials {name} and {other_name} differ in {', '.join(differences)}: times of different machines or "
+            "versions cannot be compared; start anew with another --name or --runs-dir"
+        )
+
+
 def _run_pair(
     contest: Contest,
     folder: Path,
@@ -140,7 +159,8 @@ def _run_pair(
     done: dict[str, Trial] = {}
     for contestant in contest.order(position):
         trial = _run_once(contest, contestant, folder, contest.rules.first_seed + position, interruption)
-        _check_machine([*first, *done.values()], trial)
+        before = next(iter([*first, *done.values()]), trial)
+        check_machine((before.folder.name, before.machine), (trial.folder.name, trial.machine))
         done[contestant.letter] = trial
         tell(trial, position)
     return [done[contestant.letter] for contestant in contest.contestants]
@@ -187,16 +207,3 @@ def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) 
         machine=noted["machine"],
         load=noted["before"]["load"],
     )
-
-
-def _check_machine(before: list[Trial], trial: Trial) -> None:
-    if before and before[0].machine != trial.machine:
-        differences = [
-            f"{field} {value} and {trial.machine.get(field)}"
-            for field, value in before[0].machine.items()
-            if trial.machine.get(field) != value
-        ]
-        raise UsageError(
-            f"trials {before[0].folder.name} and {trial.folder.name} differ in {', '.join(differences)}: times of "
-            "different machines or versions cannot be compared; start another comparison with --name"
-        )

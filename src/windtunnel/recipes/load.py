@@ -13,6 +13,7 @@ from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96
 from windtunnel.recipes.airbench_muon import airbench94_muon, airbench94_muon_resized
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
+from windtunnel.recipes.fast import mnist_fast99
 from windtunnel.recipes.quickstart import quickstart
 from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
 from windtunnel.registry import suggest
@@ -20,6 +21,7 @@ from windtunnel.registry import suggest
 _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "quickstart": quickstart,
     "mnist/lenet": mnist_lenet,
+    "mnist/fast99": mnist_fast99,
     "cifar10/cnn": cifar10_cnn,
     "cifar10/slim_resnet": slim_resnet,
     "cifar10/airbench93": airbench93,
@@ -61,6 +63,24 @@ def load_recipe(name: str) -> Experiment:
     if full is None:
         raise UsageError(_say_unknown("recipe", name, _RECIPES))
     return _RECIPES[full]()
+
+
+def fast_recipe(data: str, target: float) -> str:
+    """Return the name of our own speed recipe for a data set: the cheapest that is meant for ``target`` percent.
+
+    >>> fast_recipe("mnist", 98.5)
+    'mnist/fast99'
+
+    Raises:
+        UsageError: the data set has none, or none that goes so far.
+    """
+    known = {name: float(name.partition("/fast")[2]) for name in _RECIPES if "/fast" in name}
+    mine = {name: percent for name, percent in known.items() if name.startswith(f"{data}/")}
+    far = [name for name, percent in mine.items() if percent >= target]
+    if not far:
+        have = ", ".join(mine or known)
+        raise UsageError(f"there is no fast recipe for {data} to {target:g}%; known: {have}; name another recipe")
+    return min(far, key=mine.__getitem__)
 
 
 def is_sweep(name: str) -> bool:

@@ -8,6 +8,7 @@ from windtunnel.config.models.airbench import AIRBENCH_PRESETS, Airbench
 from windtunnel.config.models.blocks import Sequential
 from windtunnel.config.models.classic import CLASSIC_PRESETS, Cnn, Lenet, Mlp
 from windtunnel.config.models.external import Timm, adopt_module
+from windtunnel.config.models.funnel import Funnel
 from windtunnel.config.models.improved_resnet import ImprovedResnet
 from windtunnel.config.models.modern import MODERN_PRESETS, CompactTransformer, Convnext, DensenetBc
 from windtunnel.config.models.resnet import (
@@ -36,6 +37,7 @@ ModelConfig = Annotated[
     | CompactTransformer
     | Convnext
     | DensenetBc
+    | Funnel
     | ImprovedResnet
     | Lenet
     | Mlp

@@ -55,6 +55,7 @@ CARDS: Mapping[str, ModelCard] = {
     "dbn": ModelCard(855_050, 28_385_920, "S0", 86.3, _S0_EASY),
     "densenet_bc_100_12": ModelCard(769_162, 287_929_692, "Huang et al. 2016", 95.49, "test, 300 epochs"),
     "densenet_bc_40_12": ModelCard(176_122, 72_365_352, "Huang et al. 2016"),
+    "funnel": ModelCard(1_874_936, 78_973_728, "windtunnel"),
     "hwy_v1": ModelCard(1_035_914, 30_081_664, "S0", 88.2, _S0_EASY),
     "hwy_v2": ModelCard(9_623_786, 110_002_816, "S0", 89.2, _S0_EASY),
     "improved_resnet": ModelCard(4_903_082, 736_995_328, "S3", 86.97, "its own custom test set"),
