@@ -1,0 +1,85 @@
+/** Numbers, durations and sizes for people. */
+
+const MISSING = "–";
+
+/** 0.9931 becomes "99.31%". */
+export function percent(fraction, digits = 2) {
+  return known(fraction) ? `${(fraction * 100).toFixed(digits)}%` : MISSING;
+}
+
+/** Four significant digits, with an exponent where zeros would fill the line. */
+export function number(value) {
+  if (!known(value)) return MISSING;
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toLocaleString("en-US");
+  const size = Math.abs(value);
+  return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+}
+
+/** A count in short: 70122 becomes "70.1 k". */
+export function count(value) {
+  if (!known(value)) return MISSING;
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+    if (value >= size) return `${(value / size).toFixed(1)} ${unit}`;
+  }
+  return String(value);
+}
+
+/** Seconds as "4.2 s", "2 min 05 s" or "1 h 02 min". */
+export function duration(seconds) {
+  if (!known(seconds)) return MISSING;
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const pad = (value) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+/** Bytes as MiB or GiB. */
+export function bytes(value) {
+  if (!known(value)) return MISSING;
+  const mebibytes = value / 2 ** 20;
+  return mebibytes < 1024 ? `${mebibytes.toFixed(mebibytes < 10 ? 1 : 0)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
+}
+
+/** Seconds since 1970 as date and time of day, in the reader's zone. */
+export function moment(seconds) {
+  if (!known(seconds)) return MISSING;
+  const date = new Date(seconds * 1000);
+  const pad = (value) => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+}
+
+/** The same in short: "22 Nov 12:03". */
+export function shortMoment(seconds) {
+  if (!known(seconds)) return MISSING;
+  const date = new Date(seconds * 1000);
+  const time = [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
+  return `${date.getDate()} ${date.toLocaleString("en-GB", { month: "short" })} ${time}`;
+}
+
+/** A metric by its name: accuracies and errors as percent, other numbers as they are. */
+export function metric(name, value) {
+  return /accuracy|error/.test(name) ? percent(value) : number(value);
+}
+
+/** A config value. */
+export function value(any) {
+  if (any === undefined || any === null) return MISSING;
+  if (typeof any === "number") return number(any);
+  return typeof any === "object" ? JSON.stringify(any) : String(any);
+}
+
+/** "3 runs", "1 run". */
+export function plural(amount, noun) {
+  return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
+}
+
+/** A name of a metric in words: "val_accuracy" becomes "val accuracy". */
+export function words(name) {
+  return name.replaceAll("_", " ");
+}
+
+function known(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}

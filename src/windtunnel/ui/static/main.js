@@ -1,0 +1,124 @@
+/** The page: what lives as long as it does, and which view is on. */
+
+import { get } from "./api.js";
+import { Columns } from "./columns.js";
+import { Curves } from "./curves.js";
+import { el, emptyState, fill, note, setText } from "./dom.js";
+import { plural } from "./format.js";
+import { Live } from "./live.js";
+import { readAddress } from "./router.js";
+import { Selection } from "./selection.js";
+import { Store } from "./store.js";
+import { ComparisonView } from "./view_comparison.js";
+import { ComparisonsView, SweepsView } from "./view_lists.js";
+import { RunView } from "./view_run.js";
+import { RunsView } from "./view_runs.js";
+import { SweepView } from "./view_sweep.js";
+
+const VIEWS = {
+  runs: { view: RunsView, tab: "runs" },
+  run: { view: RunView, tab: "runs" },
+  sweeps: { view: SweepsView, tab: "sweeps" },
+  sweep: { view: SweepView, tab: "sweeps" },
+  comparisons: { view: ComparisonsView, tab: "comparisons" },
+  comparison: { view: ComparisonView, tab: "comparisons" },
+};
+
+const app = { store: new Store(), selection: new Selection(), columns: new Columns(), curves: new Curves(), about: {} };
+const live = new Live(app.store, () => get("runs"));
+let current = null;
+let runsAddress = "#/runs";
+
+start();
+
+function start() {
+  prepareTheme();
+  prepareSkipLink();
+  app.store.addEventListener("change", (event) => forgetRemoved(event.detail));
+  live.addEventListener("state", (event) => showConnection(event.detail));
+  window.addEventListener("hashchange", () => show({ focus: true }));
+  loadAbout();
+  live.start();
+  show({ focus: false });
+}
+
+async function loadAbout() {
+  app.about = await get("about").catch(() => ({}));
+  const root = document.getElementById("root");
+  setText(root, app.about.root ?? "");
+  root.title = app.about.root ? `runs folder ${app.about.root}, windtunnel ${app.about.version}` : "";
+  app.store.dispatchEvent(new CustomEvent("change", { detail: { all: false, runs: [], removed: [] } }));
+}
+
+function show({ focus }) {
+  const { view, parameters } = readAddress();
+  // the skip link's target is no view
+  if (view === "main") return;
+  const main = document.getElementById("main");
+  current?.destroy();
+  const known = VIEWS[view];
+  current = known ? new known.view(app, parameters) : null;
+  fill(main, current?.element ?? emptyState("There is no such view", el("a", { href: "#/runs" }, "Go to the runs")));
+  document.title = current ? `${current.title} · windtunnel` : "windtunnel";
+  markTab(known?.tab, view);
+  if (focus) {
+    window.scrollTo(0, 0);
+    main.querySelector("h1")?.focus({ preventScroll: true });
+  }
+}
+
+function markTab(tab, view) {
+  for (const anchor of document.querySelectorAll(".nav a")) {
+    if (anchor.dataset.view === "runs" && view !== "runs") anchor.href = runsAddress;
+    if (anchor.dataset.view === tab) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+}
+
+window.addEventListener("click", () => {
+  if (readAddress().view === "runs") runsAddress = location.hash || "#/runs";
+}, { capture: true });
+
+function forgetRemoved({ all, removed }) {
+  const gone = all ? app.selection.ids.filter((id) => !app.store.runs.has(id)) : removed;
+  if (!gone.length) return;
+  for (const id of gone) app.curves.forget(id);
+  const drawn = gone.filter((id) => app.selection.has(id));
+  if (drawn.length) app.selection.change({ remove: drawn });
+  note(`${plural(gone.length, "folder")} gone from disk: ${gone.slice(0, 3).join(", ")}${gone.length > 3 ? ", …" : ""}`);
+}
+
+function showConnection(state) {
+  const texts = { loading: "loading", live: "live", reconnecting: "reconnecting" };
+  const place = document.getElementById("connection");
+  place.dataset.state = state;
+  setText(place, texts[state]);
+  place.title = state === "reconnecting" ? "The server does not answer; what is shown is what it last said." : "";
+}
+
+function prepareTheme() {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  const say = () => {
+    setText(button, root.dataset.theme === "dark" ? "☀" : "☾");
+    document.dispatchEvent(new Event("themechange"));
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    localStorage.setItem("windtunnel-theme", root.dataset.theme);
+    say();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
+    if (localStorage.getItem("windtunnel-theme")) return;
+    root.dataset.theme = event.matches ? "dark" : "light";
+    say();
+  });
+  say();
+}
+
+function prepareSkipLink() {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    document.getElementById("main").focus();
+  });
+}

@@ -1,0 +1,133 @@
+/** Parallel coordinates of a sweep: one line a run, from setting to setting to its score. */
+
+import { value as showValue, words } from "./format.js";
+import { axis, Chart, plain, themeColour } from "./plot.js";
+
+const MOST_LINES = 300;
+// viridis, thinned: told apart with any colour vision, and in grey
+const SCALE = ["#440154", "#3B528B", "#21908C", "#5DC863", "#FDE725"];
+
+/** Draws the lines; a box dragged over an axis keeps those that pass through it. */
+export class ParallelCoordinates {
+  #kept = null;
+  #answer = null;
+
+  /** @param {function(string)} onOpen - takes the id of a run that was pressed */
+  constructor(onOpen) {
+    this.chart = new Chart({ title: "Parallel coordinates", height: 330 });
+    this.element = this.chart.element;
+    this.chart.onPlotly("plotly_selected", (event) => this.#keep(event?.points));
+    this.chart.onPlotly("plotly_deselect", () => this.#keep(null));
+    this.chart.onPlotly("plotly_click", (event) => event.points[0].data.meta && onOpen(event.points[0].data.meta));
+  }
+
+  /** Show an answer of /api/sweep. */
+  show(answer) {
+    this.#answer = answer;
+    this.chart.draw(() => build(answer, this.#kept));
+  }
+
+  destroy() {
+    this.chart.destroy();
+  }
+
+  #keep(points) {
+    this.#kept = points?.length ? new Set(points.map((point) => point.data.meta)) : null;
+    this.show(this.#answer);
+  }
+}
+
+function build(answer, kept) {
+  const runs = answer.runs.filter((run) => typeof run.score === "number" && run.id).slice(0, MOST_LINES);
+  const axes = [...answer.axes.map((name) => settingAxis(name, runs)), scoreAxis(answer, runs)];
+  const colour = colourOf(axes.at(-1));
+  const traces = runs.map((run) => line(run, axes, colour, kept));
+  const layout = {
+    uirevision: "same",
+    dragmode: "select",
+    selectdirection: "v",
+    hovermode: "closest",
+    margin: { l: 30, r: 40, t: 30, b: 20 },
+    xaxis: axis({ tickvals: axes.map((_, at) => at), ticktext: axes.map((one) => plain(one.title)), side: "top", range: [-0.08, axes.length - 1 + 0.09 * axes.length], showgrid: false, fixedrange: true, showline: false }),
+    yaxis: axis({ visible: false, range: [-0.06, 1.06], fixedrange: true }),
+    shapes: axes.map((_, at) => ({ type: "line", x0: at, x1: at, y0: 0, y1: 1, line: { color: themeColour("muted"), width: 1.5 }, layer: "below" })),
+    annotations: axes.flatMap((one, at) => one.ticks.map(([y, text]) => tick(at, y, text))),
+  };
+  return { traces, layout, label: describe(answer, runs) };
+}
+
+function line(run, axes, colour, kept) {
+  const faint = kept !== null && !kept.has(run.id);
+  const settings = axes.map((one) => `${one.title} ${one.show(one.read(run))}`).join("<br>");
+  return {
+    type: "scatter",
+    mode: "lines+markers",
+    x: axes.map((_, at) => at),
+    y: axes.map((one) => one.place(one.read(run))),
+    line: { color: colour(run.score), width: faint ? 1 : 2, shape: "spline", smoothing: 0.4 },
+    marker: { color: colour(run.score), size: 5 },
+    selected: { marker: { opacity: 1 } },
+    unselected: { marker: { opacity: 1 } },
+    opacity: faint ? 0.08 : 0.85,
+    meta: run.id,
+    hovertemplate: `${plain(run.job ?? run.id)}<br>${plain(settings).replaceAll("&lt;br&gt;", "<br>")}<extra></extra>`,
+  };
+}
+
+function settingAxis(name, runs) {
+  const read = (run) => run.point[name];
+  const values = runs.map(read).filter((value) => value !== undefined && value !== null);
+  const title = name.split(".").slice(-2).join(".");
+  const numbers = values.length > 0 && values.every((value) => typeof value === "number");
+  return numbers ? numberAxis({ title, read }, values, showValue) : namedAxis({ title, read }, values);
+}
+
+function scoreAxis({ metric }, runs) {
+  const show = (value) => (/accuracy/.test(metric) ? `${(value * 100).toFixed(2)}%` : showValue(value));
+  const one = numberAxis({ title: words(metric), read: (run) => run.score }, runs.map((run) => run.score), show, "linear");
+  return one;
+}
+
+function numberAxis(about, values, show, scale) {
+  const distinct = [...new Set(values)].sort((a, b) => a - b);
+  const [least, most] = [distinct[0] ?? 0, distinct.at(-1) ?? 1];
+  const logarithmic = scale !== "linear" && least > 0 && most / least >= 20;
+  const along = logarithmic ? Math.log : (value) => value;
+  const place = (value) => (most === least || value === undefined ? 0.5 : (along(value) - along(least)) / (along(most) - along(least)));
+  const between = logarithmic ? Math.sqrt(least * most) : (least + most) / 2;
+  const marked = distinct.length <= 6 && scale !== "linear" ? distinct : most === least ? [least] : [least, between, most];
+  return { ...about, show, place, least, most, ticks: marked.map((value) => [place(value), show(value)]) };
+}
+
+function namedAxis(about, values) {
+  const distinct = [...new Set(values.map(showValue))].sort();
+  const place = (value) => (distinct.length < 2 ? 0.5 : Math.max(0, distinct.indexOf(showValue(value))) / (distinct.length - 1));
+  const short = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
+  return { ...about, show: showValue, place, ticks: distinct.map((text) => [place(text), short(text)]) };
+}
+
+function tick(x, y, text) {
+  const look = { size: 10.5, color: themeColour("text") };
+  return { x, y, text: plain(text), showarrow: false, xanchor: "left", xshift: 6, font: look, bgcolor: themeColour("veil") };
+}
+
+function colourOf(scores) {
+  return (score) => {
+    const share = scores.place(score);
+    return mix(SCALE[Math.min(3, Math.floor(share * 4))], SCALE[Math.min(4, Math.floor(share * 4) + 1)], (share * 4) % 1 || (share === 1 ? 1 : 0));
+  };
+}
+
+function mix(from, to, share) {
+  const parts = [1, 3, 5].map((at) => {
+    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(at, at + 2), 16));
+    return Math.round(a + (b - a) * share);
+  });
+  return `rgb(${parts.join(",")})`;
+}
+
+function describe({ axes, metric, best }, runs) {
+  const first = best?.[0];
+  const winner = first ? ` Best: ${Object.entries(first.point).map(([name, value]) => `${name} ${showValue(value)}`).join(", ")}.` : "";
+  return `Parallel coordinates of ${runs.length} runs over ${axes.join(", ")} and ${metric}.${winner}`;
+}

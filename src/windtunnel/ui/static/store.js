@@ -1,0 +1,47 @@
+/** The rows that the page knows: runs, sweeps, comparisons, as the server last told them. */
+
+/**
+ * Fires "change" with `detail` {all, runs: ids changed, removed: ids gone}.
+ */
+export class Store extends EventTarget {
+  runs = new Map();
+  sweeps = new Map();
+  comparisons = new Map();
+  version = -1;
+  loaded = false;
+
+  /** Take a whole answer of /api/runs. */
+  load(answer) {
+    this.runs = byId(answer.runs);
+    this.sweeps = byId(answer.sweeps);
+    this.comparisons = byId(answer.comparisons);
+    this.version = answer.version;
+    this.loaded = true;
+    this.#tell({ all: true, runs: [...this.runs.keys()], removed: [] });
+  }
+
+  /** Take a change event; one that is not newer than what is held is ignored. */
+  apply(change) {
+    if (change.version <= this.version) return;
+    this.version = change.version;
+    put(this.runs, change.runs);
+    put(this.sweeps, change.sweeps);
+    put(this.comparisons, change.comparisons);
+    for (const id of change.removed ?? []) {
+      for (const rows of [this.runs, this.sweeps, this.comparisons]) rows.delete(id);
+    }
+    this.#tell({ all: false, runs: (change.runs ?? []).map((row) => row.id), removed: change.removed ?? [] });
+  }
+
+  #tell(detail) {
+    this.dispatchEvent(new CustomEvent("change", { detail }));
+  }
+}
+
+function byId(rows) {
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+function put(map, rows) {
+  for (const row of rows ?? []) map.set(row.id, row);
+}

@@ -1,0 +1,131 @@
+/** One comparison: accuracy against time with intervals, every trial, and what was decided. */
+
+import { get } from "./api.js";
+import { el, emptyState, fill, plainTable } from "./dom.js";
+import { duration, plural } from "./format.js";
+import { axis, Chart, plain } from "./plot.js";
+import { link } from "./router.js";
+import { seriesColour } from "./selection.js";
+
+const SYMBOLS = ["circle", "square", "triangle-up", "cross", "star", "hexagon"];
+
+/** The view of one comparison. */
+export class ComparisonView {
+  #ended = new AbortController();
+  #app;
+  #id;
+  #chart = new Chart({ title: "Accuracy against time", height: 400 });
+  #verdict = el("section", { class: "card verdict", "aria-label": "Verdict" });
+  #designs = el("section", { class: "card" });
+  #charted = el("div", { class: "card wide" }, this.#chart.element);
+  #missing = el("div", { hidden: true });
+
+  constructor(app, parameters) {
+    this.#app = app;
+    this.#id = parameters.get("id");
+    this.title = this.#id.split("/").at(-1);
+    const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/comparisons" }, "Comparisons"));
+    const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title));
+    const parts = el("div", { class: "split" }, this.#charted, this.#verdict);
+    this.element = el("div", { class: "view" }, crumbs, head, this.#missing, parts, this.#designs);
+    app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
+    this.#load();
+  }
+
+  destroy() {
+    this.#ended.abort();
+    this.#chart.destroy();
+  }
+
+  #follow(change) {
+    const mine = (id) => id.startsWith(`${this.#id}/`);
+    if (change.all || change.runs.some(mine) || change.removed.includes(this.#id)) this.#load();
+  }
+
+  async #load() {
+    try {
+      this.#show(await get("comparison", { id: this.#id }));
+    } catch (problem) {
+      this.#missing.hidden = false;
+      fill(this.#missing, emptyState("This comparison cannot be shown", el("p", {}, problem.message)));
+    }
+  }
+
+  #show(answer) {
+    this.#missing.hidden = true;
+    this.#chart.draw(() => build(answer));
+    const lines = (answer.verdicts?.length ? answer.verdicts : ["No verdict yet: it comes with the last trial."]).map((text) => el("p", {}, text));
+    fill(this.#verdict, el("h2", {}, "Verdict"), ...lines, answer.note ? el("p", { class: "quiet" }, answer.note) : null);
+    fill(this.#designs, el("h2", {}, "Designs"), designTable(answer.designs));
+  }
+}
+
+function designTable(designs) {
+  const heads = ["design", "trials", "accuracy, mean", "95% interval", "time, mean", "95% interval", "curves"];
+  const rows = designs.map((design, at) => [
+    el("span", {}, swatch(at), design.name),
+    String(design.n),
+    points(design.accuracy_mean),
+    interval(design.accuracy_interval, points),
+    duration(design.seconds_mean),
+    interval(design.seconds_interval, duration),
+    design.runs?.length ? el("a", { href: link("runs", { select: design.runs }) }, plural(design.runs.length, "run")) : "–",
+  ]);
+  return plainTable("Designs", heads.map((label, at) => ({ label, class: at && at < 6 ? "number" : null })), rows);
+}
+
+function swatch(at) {
+  const mark = el("i", { class: "swatch block", "aria-hidden": "true" });
+  mark.style.setProperty("--colour", seriesColour(at));
+  return mark;
+}
+
+function points(value) {
+  return typeof value === "number" ? `${value.toFixed(2)}%` : "–";
+}
+
+function interval(bounds, show) {
+  return bounds ? `${show(bounds[0])} to ${show(bounds[1])}` : "–";
+}
+
+function build({ designs, metric }) {
+  const traces = designs.flatMap((design, at) => [trials(design, at), ...mean(design, at)]);
+  const layout = {
+    uirevision: "same",
+    showlegend: true,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    margin: { l: 56, r: 16, t: 36, b: 44 },
+    xaxis: axis({ title: "time to train (s)", rangemode: "tozero" }),
+    yaxis: axis({ title: `${metric.replaceAll("_", " ")} (%)` }),
+  };
+  const texts = designs.map((one) => `${one.name} ${points(one.accuracy_mean)} in ${duration(one.seconds_mean)}`);
+  return { traces, layout, label: `Accuracy against time, means: ${texts.join("; ")}` };
+}
+
+function trials(design, at) {
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: design.seconds,
+    y: design.accuracies,
+    marker: { color: seriesColour(at), size: 9, opacity: 0.5, symbol: SYMBOLS[at % SYMBOLS.length] },
+    showlegend: false,
+    hovertemplate: `${plain(design.name)}, a trial<br>%{y:.2f}% in %{x:.2f} s<extra></extra>`,
+  };
+}
+
+function mean(design, at) {
+  if (typeof design.accuracy_mean !== "number" || typeof design.seconds_mean !== "number") return [];
+  const bars = (middle, bounds) => bounds && { type: "data", symmetric: false, array: [bounds[1] - middle], arrayminus: [middle - bounds[0]], thickness: 2, width: 6 };
+  return [{
+    type: "scatter",
+    mode: "markers",
+    x: [design.seconds_mean],
+    y: [design.accuracy_mean],
+    error_x: bars(design.seconds_mean, design.seconds_interval),
+    error_y: bars(design.accuracy_mean, design.accuracy_interval),
+    marker: { color: seriesColour(at), size: 14, symbol: SYMBOLS[at % SYMBOLS.length], line: { width: 1.5, color: "#ffffff" } },
+    name: `${plain(design.name)} (n=${design.n})`,
+    hovertemplate: `${plain(design.name)}, mean of ${design.n}<br>%{y:.2f}% in %{x:.2f} s<extra></extra>`,
+  }];
+}
