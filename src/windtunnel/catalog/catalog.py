@@ -71,6 +71,7 @@ class Catalog:
         self._tree = Tree(self.root, self.meter)
         self._configs = ConfigReader()
         self._runs: dict[str, RunReader] = {}
+        self._open: dict[str, RunReader] = {}
         self._sweeps: dict[str, SweepReader] = {}
         self._comparisons: dict[str, ComparisonReader] = {}
         self._timelines: dict[str, TimelineReader] = {}
@@ -80,16 +81,12 @@ class Catalog:
     def refresh(self) -> Change:
         """Read what is new and return what that changed."""
         now = time.time()
-        self._tree.refresh()
-        removed = self._meet_places()
+        removed = self._meet_places() if self._tree.refresh() else []
         sweeps = [sweep.row for sweep in self._sweeps.values() if sweep.refresh(now) and sweep.row]
         self._tell_verdicts()
-        runs = [run.row for run in self._runs.values() if run.refresh(now) and run.row]
-        trials = self._group_trials()
-        comparisons = [
-            each.row for each in self._comparisons.values() if each.refresh(trials.get(each.id, [])) and each.row
-        ]
-        return Change(tuple(runs), tuple(removed), tuple(sweeps), tuple(comparisons))
+        runs = [run.row for run in list(self._open.values()) if run.refresh(now) and run.row]
+        self._open = {id: run for id, run in self._open.items() if not run.is_settled}
+        return Change(tuple(runs), tuple(removed), tuple(sweeps), self._refresh_comparisons(bool(runs or removed)))
 
     # Tables
 
@@ -212,7 +209,7 @@ class Catalog:
             UnknownIdError: there is no such comparison.
         """
         reader = _find(self._comparisons, id, "comparison")
-        return reader, reader.view(self._group_trials().get(id, []))
+        return reader, reader.view(self._trials(id))
 
     # Keeping up
 
@@ -222,7 +219,7 @@ class Catalog:
         known = {**self._runs, **self._sweeps, **self._comparisons}
         removed = [id for id in known if id not in places or places[id].inode != self._inodes[id]]
         for id in removed:
-            for readers in (self._runs, self._sweeps, self._comparisons, self._timelines, self._curves):
+            for readers in (self._runs, self._open, self._sweeps, self._comparisons, self._timelines, self._curves):
                 readers.pop(id, None)
         for id, place in places.items():
             if id not in self._runs and id not in self._sweeps and id not in self._comparisons:
@@ -232,7 +229,8 @@ class Catalog:
 
     def _meet(self, place: Place) -> None:
         if place.kind == "run":
-            self._runs[place.id] = RunReader(place.path, place.id, place.owner, self.meter, self._configs)
+            run = RunReader(place.path, place.id, place.owner, self.meter, self._configs)
+            self._runs[place.id] = self._open[place.id] = run
         elif place.kind == "sweep":
             self._sweeps[place.id] = SweepReader(place.path, place.id, self.meter)
         else:
@@ -243,19 +241,25 @@ class Catalog:
         for sweep in self._sweeps.values():
             for job, state in sweep.take_changed():
                 run = self._runs.get(sweep.run_id(job))
-                if run is not None:
-                    run.verdict = state.outcome.status if state.outcome else ""
+                verdict = state.outcome.status if state.outcome else ""
+                if run is not None and run.verdict != verdict:
+                    run.verdict = verdict
+                    self._open[run.id] = run
             for job, step in sweep.beats().items():
                 run = self._runs.get(sweep.run_id(job))
                 if run is not None:
                     run.beat_step = step
 
-    def _group_trials(self) -> dict[str, list[RunReader]]:
-        groups: dict[str, list[RunReader]] = {}
-        for run in self._runs.values() if self._comparisons else ():
-            if run.parent in self._comparisons:
-                groups.setdefault(run.parent, []).append(run)
-        return groups
+    def _refresh_comparisons(self, runs_changed: bool) -> tuple[ComparisonRow, ...]:
+        rows = [
+            each.row
+            for each in self._comparisons.values()
+            if each.refresh(self._trials(each.id) if runs_changed or each.row is None else None) and each.row
+        ]
+        return tuple(rows)
+
+    def _trials(self, id: str) -> list[RunReader]:
+        return [run for run in self._runs.values() if run.parent == id]
 
 
 def _check_root(root: Path) -> Path:

@@ -102,21 +102,23 @@ class ComparisonReader:
         self._kind = ""
         self._stamp = (-1, -1)
         self._written = 0.0
-        self._trials = -1
+        self._ended: list[RunReader] = []
 
-    def refresh(self, trials: Sequence[RunReader]) -> bool:
-        """Read the answer if it is new and return whether the row has changed; ``trials`` are its runs."""
-        anew = self._read_answer()
-        ended = [trial for trial in trials if trial.is_settled]
-        if not anew and len(ended) == self._trials:
+    def refresh(self, trials: Sequence[RunReader] | None) -> bool:
+        """Read the answer if it is new and return whether the row has changed.
+
+        Args:
+            trials: its runs; None when they are as they were.
+        """
+        self._ended = [trial for trial in trials if trial.is_settled] if trials is not None else self._ended
+        if not self._read_answer() and trials is None:
             return False
-        self._trials = len(ended)
-        before = self.row
+        before, ended = self.row, self._ended
         newest = max((trial.row.updated for trial in ended if trial.row), default=0.0)
         self.row = ComparisonRow(
             id=self.id,
             name=self.path.name,
-            designs=tuple(figures["name"] for figures in self._figures) or _letters(trials),
+            designs=tuple(figures["name"] for figures in self._figures) or _letters(ended),
             trials=len(ended),
             verdict=" ".join(self._verdicts()) or f"under way: {len(ended)} trials have ended",
             updated=max(self._written, newest),

@@ -11,7 +11,8 @@ from windtunnel.sweeps.definition import describe_value, flatten
 Scalar = str | int | float | bool | None
 
 _TOP_LEVEL = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
-_UNCOMPARED = {"name", "project"}
+_WHOLE = re.compile(r"([a-z_]+): (0|[1-9][0-9]{0,15})\n")
+_UNCOMPARED = {"project"}
 
 
 @dataclass
@@ -25,12 +26,18 @@ class ConfigReader:
     _blocks: dict[str, dict[str, Scalar]] = field(default_factory=dict)
 
     def read(self, text: str) -> dict[str, Scalar]:
-        """Return the settings as dotted field -> value, lists and mappings in lists as text; none when not YAML."""
+        """Return the settings as dotted field -> value, lists and mappings in lists as text; none when not YAML.
+
+        The experiment's name is left out: it differs in every run and says nothing that its folder's does not.
+        """
         fields: dict[str, Scalar] = {}
         for block in _TOP_LEVEL.split(text):
-            if block not in self._blocks:
-                self._blocks[block] = _parse(block)
-            fields |= self._blocks[block]
+            if whole := _WHOLE.fullmatch(block):  # seeds, mostly: one of a kind, and quickly read
+                fields[whole[1]] = int(whole[2])
+            elif not block.startswith("name:"):
+                if block not in self._blocks:
+                    self._blocks[block] = _parse(block)
+                fields.update(self._blocks[block])
         return fields
 
 

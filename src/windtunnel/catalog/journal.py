@@ -9,6 +9,9 @@ from windtunnel.dispatch.state import SweepState
 _UNUSED = ("progress", "control")
 """Events that no timeline shows; what they do to the state is all that is kept of them."""
 
+_PROGRESS, _GOES_ON = b'{"event": "progress"', b'"go_on": true}'
+"""How the journal's most frequent line begins and ends: an epoch of a run that goes on changes nothing here."""
+
 
 @dataclass
 class JournalReader:
@@ -31,7 +34,7 @@ class JournalReader:
         anew, lines = self.tail.read()
         if anew:
             self.state, self.events, self.problem = SweepState(), [], ""
-        for line in lines:
+        for line in [line for line in lines if not (line.startswith(_PROGRESS) and line.endswith(_GOES_ON))]:
             if not self.problem:
                 self._take(line)
         return anew or bool(lines)

@@ -48,13 +48,14 @@ class Meter:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise
             return None
-        with os.fdopen(handle, "rb") as file:
+        try:
             state = os.fstat(handle)
-            try:
-                file.seek(max(state.st_size + offset, 0) if offset < 0 else offset)
-                content = file.read(most)
-            except OSError:  # a folder, or taken away on a network file system
-                return None
+            start = max(state.st_size + offset, 0) if offset < 0 else offset
+            content = _read_all(handle, start, state.st_size - start if most < 0 else most)
+        except OSError:  # a folder, or taken away on a network file system
+            return None
+        finally:
+            os.close(handle)
         self.files += 1
         self.bytes_read += len(content)
         return content, state
@@ -81,6 +82,14 @@ def parse_object(text: bytes | str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _read_all(handle: int, start: int, most: int) -> bytes:
+    """Return up to ``most`` bytes; fewer only at the end of the file."""
+    content = os.pread(handle, most, start) if most > 0 else b""
+    while 0 < len(content) < most and (more := os.pread(handle, most - len(content), start + len(content))):
+        content += more
+    return content
 
 
 @dataclass

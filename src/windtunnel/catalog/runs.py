@@ -127,7 +127,7 @@ class RunReader:
         if state is None:
             return False
         if not self.fields:
-            self.fields = self.configs.read(self.meter.read_text(self.path / "config.yaml") or "")
+            self.fields = self.configs.read(self.meter.read_text(f"{self.path}/config.yaml") or "")
         changed = state.st_mtime_ns != self._modified_ns
         if changed:
             self._read_summary()
@@ -146,13 +146,13 @@ class RunReader:
         return (self._status(now), self._updated, len(self._start), *read, self.beat_step)
 
     def _read_summary(self) -> None:
-        found = self.meter.read(self.path / "summary.json")
+        found = self.meter.read(f"{self.path}/summary.json")
         self.summary = (parse_object(found[0]) or {}) if found else {}
         if found:
             self._updated = found[1].st_mtime
 
     def _read_start(self) -> None:
-        found = self.meter.read(self.path / "events.jsonl", most=_START_BYTES)
+        found = self.meter.read(f"{self.path}/events.jsonl", most=_START_BYTES)
         if found:
             self._start = parse_object(found[0].partition(b"\n")[0]) or {}
             self._updated = self._updated or found[1].st_mtime

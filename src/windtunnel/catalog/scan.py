@@ -57,21 +57,23 @@ class Tree:
         self.root = Place(root, ".", 0)
         self._meter = meter
         self._count = 1
+        self._is_gone = False
         self.is_cut = False
 
-    def refresh(self) -> None:
-        """List again the folders that have changed."""
+    def refresh(self) -> bool:
+        """List again the folders that have changed and return whether there were any."""
+        before = self._meter.listings
         self._refresh(self.root)
+        return self._meter.listings != before or self._is_gone
 
     def places(self) -> Iterator[Place]:
         """Yield every folder, parents first."""
         yield from _walk(self.root)
 
     def _refresh(self, place: Place) -> None:
-        if place.kind == "run":
-            return
         state = self._meter.stat(place.path)
         if state is None:
+            self._is_gone = place.modified_ns != -1 or bool(place.children)
             self._forget(place)
             return
         if state.st_mtime_ns != place.modified_ns:
@@ -79,7 +81,8 @@ class Tree:
             fresh = time.time() - state.st_mtime < _SETTLED_S
             place.modified_ns = -1 if fresh else state.st_mtime_ns
         for child in place.children.values():
-            self._refresh(child)
+            if child.kind != "run":
+                self._refresh(child)
 
     def _list(self, place: Place) -> None:
         self._meter.listings += 1

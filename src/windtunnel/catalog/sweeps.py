@@ -1,5 +1,6 @@
 """One sweep, read on while its journal grows: how far it is, what its runs are worth, what mattered."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -246,7 +247,7 @@ class SweepReader:
             status=_status_of(state),
             reason=outcome.reason if outcome else state.note if state else "",
             value=self._score(point, job, seed) if outcome else None,
-            epochs=state.last_epoch if state else 0,
+            epochs=math.ceil(outcome.summary.get("epochs") or 0) if outcome else 0,
             seconds=round(sum(seconds.values()), 1) if seconds else None,
             peak_bytes=state.peak_bytes if state else None,
         )
