@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from windtunnel.core.reports import RunInfo
 from windtunnel.registry import import_object
-from windtunnel.track.sinks.base import Sink, describe_run, flatten, rename_metric
+from windtunnel.track.sinks.base import RunStart, Sink
 
 Say = Callable[[str, str], None]
 
@@ -49,23 +48,16 @@ def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
 
 
 def _hand_over(event: Mapping[str, Any], sink: Sink, say: Say) -> None:
-    kind = event["event"]
-    if kind == "start":
-        say("note", sink.start(describe_run(RunInfo(**event["info"]), Path(event["record"]))))
-    elif kind == "epoch":
-        figures = {key: value for key, value in event["report"].items() if key != "step"}
-        sink.epoch(event["report"]["step"], rename_metrics(figures))
-    elif kind == "picture":
-        sink.picture(event["name"], Path(event["path"]))
+    told = {key: value for key, value in event.items() if key != "event"}
+    if event["event"] == "start":
+        folder, record = Path(told.pop("folder")), Path(told.pop("record"))
+        say("note", sink.start(RunStart(folder=folder, record=record, **told)))
+    elif event["event"] == "epoch":
+        sink.epoch(**told)
+    elif event["event"] == "picture":
+        sink.picture(told["name"], Path(told["path"]))
     else:
-        summary = event["summary"]
-        rest = {key: value for key, value in summary.items() if key not in ("metrics", "status")}
-        sink.finish(summary["status"], rename_metrics(summary.get("metrics", {})), flatten(rest))
-
-
-def rename_metrics(figures: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the figures that were measured, by the names trackers know them under."""
-    return {rename_metric(name): value for name, value in figures.items() if value is not None}
+        sink.finish(**told)
 
 
 def _claim_output() -> Say:

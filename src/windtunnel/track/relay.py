@@ -14,13 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.track.choice import Choice, Tracking, record_choice
+from windtunnel.track.description import describe_end, describe_epoch, describe_run
 
 # Epochs that may wait for a tracker that is slow; the oldest go first.
 CAPACITY = 1000
@@ -58,7 +58,8 @@ class Relay:
         """Start the tracker's process and tell it of the run."""
         record = record_choice(self._choice, Path(info.folder))
         self._log = record.with_suffix(".log")
-        self._put({"event": "start", "info": asdict(info), "record": str(record)})
+        run = vars(describe_run(info, record))
+        self._put({"event": "start", **run, "folder": info.folder, "record": str(record)})
         try:
             self._process = _start_carrier(self._choice, self._log)
         except OSError as error:
@@ -78,7 +79,7 @@ class Relay:
 
     def epoch(self, report: EpochReport) -> None:
         """Pass the epoch's figures on."""
-        self._put({"event": "epoch", "report": asdict(report)})
+        self._put({"event": "epoch", **describe_epoch(report)})
         self.say_what_is_new()
 
     def message(self, text: str) -> None:
@@ -93,7 +94,7 @@ class Relay:
         for name, path in pictures.items():
             if path.exists():
                 self._put({"event": "picture", "name": name, "path": str(path)})
-        self._put({"event": "finish", "summary": dict(self._summary)})
+        self._put({"event": "finish", **describe_end(self._summary)})
         with self._changed:
             self._is_ending = True
             self._changed.notify()
@@ -112,13 +113,11 @@ class Relay:
     def stop(self, waited_s: float) -> None:
         """Kill the tracker's process, and say so."""
         assert self._process is not None
-        try:
+        self._warn("late", f"had not stored everything {waited_s:.0f} s after the run ended and was stopped")
+        with suppress(ProcessLookupError):  # it has just ended after all
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
         self._process.wait()
         self._join()
-        self._warn("late", f"had not stored everything {waited_s:.0f} s after the run ended and was stopped")
 
     def say_what_is_new(self) -> None:
         """Say what the tracker's process has said since; on the caller's thread, for others draw there too."""
@@ -176,8 +175,8 @@ class Relay:
             self._warn("failed", f"ended with exit code {code}")
 
     def _warn(self, cause: Literal["failed", "full", "late"], text: str) -> None:
-        """Have it said, once for each cause, and after a failure nothing more."""
-        if not self._warned & {cause, "failed"}:
+        """Have it said, once for each cause; nothing more once it has failed or been stopped."""
+        if not self._warned & {cause, "failed", "late"}:
             self._warned.add(cause)
             self._unsaid.append(
                 Said("warning", f"tracker {self.name} {text}; the run is not affected, see {self._log}")

@@ -46,7 +46,7 @@ class MlflowSink:
         self._client.log_artifact(self._id, str(path))
 
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
-        """Log the last figures and set how the run ended."""
+        """Log the test figures and set how the run ended."""
         self.epoch(self._step, metrics)
         self._tag({"status": status, **summary})
         self._client.set_terminated(self._id, _STATUS[status])

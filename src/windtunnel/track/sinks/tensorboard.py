@@ -50,7 +50,7 @@ class TensorBoardSink:
         self._write_summary(Summary.Value(tag=name, image=image))
 
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
-        """Write the last figures and how the run ended."""
+        """Write the test figures and how the run ended."""
         self._write_scalars(metrics)
         self._write_text("summary", {"status": status, **summary})
         end = SessionEndInfo(status=_STATUS.get(status, Status.STATUS_UNKNOWN))

@@ -40,6 +40,6 @@ class TrackioSink:
         self._run.log({name: trackio.Image(str(path))}, step=self._step)
 
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
-        """Log the last figures with how the run ended, and wait until all is stored."""
+        """Log the test figures with how the run ended, and wait until all is stored."""
         self._run.log({**metrics, "status": status}, step=self._step)
         self._run.finish()

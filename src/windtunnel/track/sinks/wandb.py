@@ -34,7 +34,7 @@ class WandbSink:
         self._run.log({name: wandb.Image(str(path))})
 
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
-        """Put the last figures in the summary and upload what is left."""
+        """Put the test figures in the summary and upload what is left."""
         self._run.summary.update({"status": status, **metrics, **summary})
         self._run.finish(exit_code=_EXIT_CODES.get(status, 1))
 
