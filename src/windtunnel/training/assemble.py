@@ -167,10 +167,13 @@ def _build_optimizer(experiment: Experiment, model: nn.Module, device: torch.dev
 def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
     """Return the network with its seeded start weights, on the device and in the run's format."""
     channels, height, width = data.train.image_shape
-    with seeded(derive_seed(experiment.seed, "init")):
-        model: nn.Module = experiment.model.build(
-            num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
-        )
+    try:
+        with seeded(derive_seed(experiment.seed, "init")):
+            model: nn.Module = experiment.model.build(
+                num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
+            )
+    except ModelError as error:
+        raise ModelError(str(error) if str(error).startswith("model") else f"model: {error}") from None
     if experiment.budget is not None:
         check_budget(
             experiment.budget, model, input_shape=(channels, height, width), batch_size=experiment.data.batch_size
