@@ -139,6 +139,20 @@ def test_s1_s_learning_rate_is_17_25_published_units() -> None:
     assert rate * 1024 * (1 + 1 / 0.15) == pytest.approx(17.25)
 
 
+def test_s1_at_a_quarter_keeps_its_proportions() -> None:
+    small, whole = (load_experiment(name).model_dump(mode="json") for name in ("s1_small", "airbench94"))
+    variants = [
+        variant.experiment for variant in plan_variants(small, load_changes("s1_ablation_small"), "one_at_a_time")
+    ]
+    epochs = [variant.train.epochs for variant in variants]
+    assert epochs == [small["train"]["epochs"]] * 3 + [2.0, small["train"]["epochs"], 2.0]
+    assert epochs[0] / epochs[-1] == pytest.approx(whole["train"]["epochs"] / 8)
+    fields = [variant.model_dump(mode="json") for variant in variants]
+    changed = [{key for key in small if field[key] != small[key]} for field in fields]
+    assert changed[-1] == set().union(*changed[1:-1]) == {"augment", "model", "train", "data"}
+    assert [field["data"]["placement"] for field in fields] == ["streaming"] * 4 + ["resident"] * 2
+
+
 def test_an_ablation_writes_its_table_and_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def pretend(contest: Any, contestant: Any, folder: Path, seed: int, interruption: Any) -> Trial:
         better = 0.02 * ("smooth" in contestant.name) + 0.001 * ((seed * 7 + len(contestant.name)) % 3)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def ablate(
     reference: Reference,
     changes: Annotated[
-        str, typer.Option(metavar="FILE", help="YAML: name of each change -> its fields; or s1_ablation.")
+        str,
+        typer.Option(
+            metavar="FILE", help="YAML: name of each change -> its fields; or s1_ablation, s1_ablation_small."
+        ),
     ],
     overrides: Overrides = None,
     design: Annotated[
@@ -46,6 +49,7 @@ def ablate(
 
     Examples:
       windtunnel ablate cifar10/airbench94 --changes s1_ablation
+      windtunnel ablate cifar10/s1_small --changes s1_ablation_small --trials 5
       windtunnel ablate mine.yaml --changes changes.yaml --design leave_one_out --trials 10
       windtunnel ablate quickstart train.epochs=3 --changes changes.yaml --design factorial --json
     """

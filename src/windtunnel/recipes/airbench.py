@@ -64,6 +64,16 @@ def airbench96() -> Experiment:
     )
 
 
+def s1_small() -> Experiment:
+    """Base of report S1's experiment at a quarter of its epochs and with narrow convolutions, for CPUs.
+
+    Command: ``windtunnel ablate cifar10/s1_small --changes s1_ablation_small --trials 5``. Images are streamed, so that
+    S1's fourth change, having them on the device beforehand, is one here, too. Batches are those of airbench94.
+    """
+    small = _airbench("s1_small", Airbench(widths=(16, 64, 64)), epochs=9.9 / 4)
+    return small.model_copy(update={"data": small.data.model_copy(update={"placement": "streaming"})})
+
+
 def _airbench(
     name: str,
     model: Airbench,

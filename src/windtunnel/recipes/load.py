@@ -10,7 +10,7 @@ from windtunnel.config.overrides import apply_overrides, merge
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.errors import ConfigError, Problem, UsageError
-from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96
+from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96, s1_small
 from windtunnel.recipes.airbench_muon import airbench94_muon, airbench94_muon_resized
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
 from windtunnel.recipes.fast import mnist_fast99
@@ -28,6 +28,7 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar10/airbench94": airbench94,
     "cifar10/airbench95": airbench95,
     "cifar10/airbench96": airbench96,
+    "cifar10/s1_small": s1_small,
     "cifar10/airbench94_muon": airbench94_muon,
     "cifar10/airbench94_muon_resized": airbench94_muon_resized,
 }
