@@ -35,6 +35,12 @@ class ComparisonResult:
         """Return the verdicts, a line each."""
         return "\n".join(answer.sentence for answer in self.comparison.answers)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from windtunnel.report.notebook import show_comparison
+
+        return show_comparison(self.folder, [answer.sentence for answer in self.comparison.answers])
+
 
 def compare(
     designs: Sequence[tuple[str, Experiment]],

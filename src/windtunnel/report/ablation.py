@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from windtunnel.report.labels import plain
 from windtunnel.report.theme import colour, house_style
 
 _ROW_INCHES = 0.34
@@ -43,7 +44,7 @@ def plot_effects(bars: Sequence[Bar], *, n: int, confidence: float) -> Figure:
             shade = colour(1 if bar.is_interaction else 0)
             _draw(left, row, bar.points, shade)
             _draw(right, row, bar.time_percent, shade)
-        left.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        left.set_yticks(range(len(bars)), [plain(bar.label) for bar in bars])
         left.set_ylim(len(bars) - 0.5, -0.5)
         left.set(xlabel="accuracy: points more with the change", title="better to the right")
         right.set(xlabel="time: percent more with the change", title="faster to the left")

@@ -18,11 +18,13 @@ class Column:
         label: its heading.
         show: turns a value that is not None into text for people; CSV files hold the value itself.
         align: numbers stand to the right.
+        field: its heading in CSV files, where the label alone would not tell it from others; empty for the label.
     """
 
     label: str
     show: Callable[[Any], str] = str
     align: Literal["left", "right"] = "right"
+    field: str = ""
 
 
 @dataclass(frozen=True)

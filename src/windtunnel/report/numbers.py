@@ -58,6 +58,15 @@ def format_rate(rate: float) -> str:
     return f"{rate:.3g}"
 
 
+def format_p(p: float) -> str:
+    """Return a p-value.
+
+    >>> format_p(0.0312), format_p(3e-7)
+    ('0.031', '<0.0001')
+    """
+    return "<0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
 def format_two_places(value: float) -> str:
     """Return a number with two decimals.
 

@@ -41,6 +41,7 @@ _EPOCH_COLUMNS = (
     Column("learning rate", format_rate),
     Column("seconds", format_two_places),
     Column("images/s", format_count),
+    Column("memory, bytes", format_count),
 )
 
 
@@ -158,8 +159,12 @@ def _draw_curves(run: Run) -> list[Block]:
         Picture("schedule", plot_panel([run], "learning rate"), "Learning rate over epochs"),
         Picture("throughput", plot_panel([run], "throughput"), "Training images a second over epochs"),
     )
+    blocks: list[Block] = [Row((loss, accuracy)), Row((rate, throughput))]
+    if any(row.memory_bytes is not None for row in run.epochs):
+        memory = plot_panel([run], "memory")
+        blocks.append(Row((Picture("memory", memory, "The most memory held so far, over epochs"),)))
     note = "Training figures are of images as augmented, during the epoch; validation after it."
-    return [Row((loss, accuracy)), Row((rate, throughput)), Paragraph(note)]
+    return [*blocks, Paragraph(note)]
 
 
 def _describe_result(run: Run) -> list[Block]:
@@ -224,6 +229,7 @@ def _epoch_row(row: EpochReport) -> tuple[Any, ...]:
         row.lr,
         row.seconds,
         row.images_per_second,
+        row.memory_bytes,
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 from windtunnel.report.document import Cell, Column, Document, Table
 
@@ -81,10 +82,11 @@ def format_latex(table: Table) -> str:
     )
 
 
-def format_for_paper(document: Document, *, latex: bool = False) -> str:
-    """Return the tables that sum the document up, one after another, in Markdown or LaTeX."""
+def format_for_paper(document: Document, language: Literal["markdown", "latex"]) -> str:
+    """Return the tables that sum the document up, one after another, in one of the two languages."""
     chosen = [table for table in document.tables() if table.for_paper]
-    return "\n\n".join(format_latex(table) if latex else format_markdown(table) for table in chosen)
+    form = format_latex if language == "latex" else format_markdown
+    return "\n\n".join(form(table) for table in chosen)
 
 
 def _headers(table: Table) -> list[str]:
@@ -92,7 +94,8 @@ def _headers(table: Table) -> list[str]:
 
 
 def _headings(column: Column, *, pair: bool) -> Sequence[str]:
-    return (f"{column.label} low", f"{column.label} high") if pair else (column.label,)
+    name = column.field or column.label
+    return (f"{name} low", f"{name} high") if pair else (name,)
 
 
 def _values(cell: Cell, *, pair: bool) -> Sequence[Cell]:

@@ -58,3 +58,9 @@ class EvalResult:
     confused_pairs: tuple[ConfusedPair, ...]
     confusion: tuple[tuple[int, ...], ...]
     out: Path | None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from windtunnel.report.notebook import show_evaluation
+
+        return show_evaluation(self)

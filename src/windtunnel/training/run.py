@@ -60,6 +60,12 @@ class RunResult:
         """Exit code of the command line: 0, 1 for a diverged run, 130 or 143 for an interrupted one."""
         return int(self.summary["exit_code"])
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from windtunnel.report.notebook import show_run
+
+        return show_run(self.folder)
+
 
 @dataclass(frozen=True)
 class _Ending:

@@ -1,0 +1,88 @@
+"""Writing a report: one page, and beside it the pictures and tables it shows, each file whole or not at all."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from windtunnel.core.files import replacing, write_text
+from windtunnel.errors import UsageError
+from windtunnel.publish.comparison_page import build_ablation_document, build_comparison_document
+from windtunnel.publish.find import Kind, Subject
+from windtunnel.publish.sweep_page import build_sweep_document
+from windtunnel.report.document import Document
+from windtunnel.report.load import load_run
+from windtunnel.report.page import render_page
+from windtunnel.report.run_page import build_run_document
+from windtunnel.report.tables import format_csv
+from windtunnel.report.theme import house_style
+
+Extra = Literal["png", "csv"]
+
+
+def build_document(subject: Subject) -> Document:
+    """Return everything a report says of ``subject``.
+
+    Raises:
+        WindtunnelError: one of its files is damaged; names it.
+    """
+    return _BUILDERS[subject.kind](subject.folder)
+
+
+def write_document(document: Document, page: Path, *, extras: frozenset[Extra] = frozenset()) -> list[Path]:
+    """Write the page, and the ``extras`` into a folder of its name beside it; return what was written, the page first.
+
+    Raises:
+        UsageError: the page cannot be written there.
+    """
+    check_place(page)
+    try:
+        write_text(page, render_page(document))
+        return [page, *_write_extras(document, page.with_suffix(""), extras)]
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {page}: {error}; choose another place with --out") from error
+
+
+def check_place(page: Path) -> None:
+    """Do nothing when a page may be written to ``page``.
+
+    Raises:
+        UsageError: it does not end with .html, or its folder does not exist.
+    """
+    if page.suffix not in (".html", ".htm"):
+        raise UsageError(f"--out: {page} does not end with .html")
+    if not page.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {page.parent}")
+
+
+def _write_extras(document: Document, folder: Path, extras: frozenset[Extra]) -> list[Path]:
+    if not extras:
+        return []
+    folder.mkdir(exist_ok=True)
+    written: list[Path] = []
+    if "png" in extras:
+        for picture in document.pictures():
+            path = folder / f"{picture.name}.png"
+            with house_style(), replacing(path) as temporary:
+                picture.figure.savefig(temporary, format="png", dpi=150)
+            written.append(path)
+    if "csv" in extras:
+        for table in document.tables():
+            path = folder / f"{table.name}.csv"
+            write_text(path, format_csv(table))
+            written.append(path)
+    return written
+
+
+def _build_run(folder: Path) -> Document:
+    return build_run_document(load_run(folder))
+
+
+_BUILDERS: Mapping[Kind, Callable[[Path], Document]] = MappingProxyType(
+    {
+        "run": _build_run,
+        "sweep": build_sweep_document,
+        "comparison": build_comparison_document,
+        "ablation": build_ablation_document,
+    }
+)
