@@ -51,9 +51,7 @@ def _sections(verb: str) -> Iterator[str]:
             [
                 f"## {words}\n",
                 *_describe(command.help or ""),
-                *_table(
-                    "argument", [(f"`{each.metavar or each.name.upper()}`", _text(each), "") for each in arguments]
-                ),
+                *_table("argument", named),
                 *_table("option", spelled),
             ]
         )

@@ -12,9 +12,9 @@ import subprocess
 import sys
 
 import pytest
+
 from docs.fences import ROOT, read_fences
 from docs.shell import parse_commands
-
 from windtunnel.cli.main import main
 
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
