@@ -126,6 +126,7 @@ class RunReader:
         state = self.meter.stat(self.path)
         if state is None:
             return False
+        self._updated = self._updated or state.st_mtime
         if not self.fields:
             self.fields = self.configs.read(self.meter.read_text(f"{self.path}/config.yaml") or "")
         changed = state.st_mtime_ns != self._modified_ns
@@ -155,7 +156,6 @@ class RunReader:
         found = self.meter.read(f"{self.path}/events.jsonl", most=_START_BYTES)
         if found:
             self._start = parse_object(found[0].partition(b"\n")[0]) or {}
-            self._updated = self._updated or found[1].st_mtime
 
     def _follow(self, now: float) -> None:
         """Read on in the metrics of a run without an end, and ask who holds it once it is silent."""
