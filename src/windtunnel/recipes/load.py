@@ -13,7 +13,7 @@ from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96, s1_small
 from windtunnel.recipes.airbench_muon import airbench94_muon, airbench94_muon_resized
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
-from windtunnel.recipes.fast import mnist_fast99
+from windtunnel.recipes.fast import cifar100_fast75, fast90, fast94, fast95, fast96, mnist_fast99
 from windtunnel.recipes.quickstart import quickstart
 from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
 from windtunnel.registry import suggest
@@ -31,6 +31,11 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar10/s1_small": s1_small,
     "cifar10/airbench94_muon": airbench94_muon,
     "cifar10/airbench94_muon_resized": airbench94_muon_resized,
+    "cifar10/fast90": fast90,
+    "cifar10/fast94": fast94,
+    "cifar10/fast95": fast95,
+    "cifar10/fast96": fast96,
+    "cifar100/fast75": cifar100_fast75,
 }
 
 _SWEEPS: Mapping[str, Callable[[], SweepConfig]] = {
@@ -69,8 +74,8 @@ def load_recipe(name: str) -> Experiment:
 def fast_recipe(data: str, target: float) -> str:
     """Return the name of our own speed recipe for a data set: the cheapest that is meant for ``target`` percent.
 
-    >>> fast_recipe("mnist", 98.5)
-    'mnist/fast99'
+    >>> fast_recipe("cifar10", 94.5), fast_recipe("mnist", 98.5)
+    ('cifar10/fast95', 'mnist/fast99')
 
     Raises:
         UsageError: the data set has none, or none that goes so far.
