@@ -23,7 +23,7 @@ def make_run_folder(folder):
         "name: tiny\nproject: tests\nseed: 3\noptim: {name: sgd, lr: 0.1, nesterov: true}\n"
         "augment: [{name: random_crop, padding: 1}]\ntrain: {max_minutes: null}\n"
     )
-    environment = {"argv": ["windtunnel", "train", "secret"], "packages": {"torch": "2.13.0"}, "git": None}
+    environment = {"argv": ["windtunnel", "train", "tellnobody"], "packages": {"torch": "2.13.0"}, "git": None}
     (folder / "env.json").write_text(json.dumps(environment))
     return folder
 

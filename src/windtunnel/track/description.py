@@ -52,7 +52,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Scalar]:
     >>> flatten({"optim": {"lr": 0.1}, "ops": [{"name": "flip"}], "size": [32, 32]})
     {'optim.lr': 0.1, 'ops.0.name': 'flip', 'size': '[32, 32]'}
     """
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not path):
         parts = value.items()
     elif isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value):
         parts = {str(index): item for index, item in enumerate(value)}.items()

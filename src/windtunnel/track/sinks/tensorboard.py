@@ -16,7 +16,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from windtunnel.track.sinks.base import RunStart, Scalar
 
-_STATUS = {"finished": Status.STATUS_SUCCESS, "diverged": Status.STATUS_FAILURE, "crashed": Status.STATUS_FAILURE}
+_STATUS = {"finished": Status.STATUS_SUCCESS, "diverged": Status.STATUS_FAILURE}
 
 
 class TensorBoardSink:
@@ -50,11 +50,13 @@ class TensorBoardSink:
         self._write_summary(Summary.Value(tag=name, image=image))
 
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
-        """Write the test figures and how the run ended."""
+        """Write the test figures and how the run ended; one that may go on gets no end, for the first one counts."""
         self._write_scalars(metrics)
-        self._write_text("summary", {"status": status, **summary})
-        end = SessionEndInfo(status=_STATUS.get(status, Status.STATUS_UNKNOWN))
-        self._write_session(hparams.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+        if summary:
+            self._write_text("summary", {"status": status, **summary})
+        if status in _STATUS:
+            end = SessionEndInfo(status=_STATUS[status])
+            self._write_session(hparams.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
         self._writer.close()
 
     def _write_scalars(self, metrics: Mapping[str, float]) -> None:

@@ -42,4 +42,4 @@ class TrackioSink:
     def finish(self, status: str, metrics: Mapping[str, float], summary: Mapping[str, Scalar]) -> None:
         """Log the test figures with how the run ended, and wait until all is stored."""
         self._run.log({**metrics, "status": status}, step=self._step)
-        self._run.finish()
+        trackio.finish()
