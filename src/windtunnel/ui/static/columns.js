@@ -19,20 +19,21 @@ export const USUAL_COLUMNS = [
 export const NARROW_COLUMNS = ["status", "name", "epoch", "best_val_accuracy", "seconds"];
 
 const ABOUT_RUNS = [
-  { key: "status", label: "status", width: 112, value: (row) => row.status },
-  { key: "name", label: "run", width: 240, grows: true, value: (row) => row.name },
+  { key: "status", label: "status", width: 112, narrow: 34, value: (row) => row.status },
+  { key: "name", label: "run", width: 240, narrow: 150, grows: true, value: (row) => row.name },
   { key: "project", label: "project", width: 120, value: (row) => row.project },
   { key: "parent", label: "part of", width: 190, value: (row) => row.parent },
-  { key: "epoch", label: "epoch", width: 104, number: true, value: (row) => row.epoch, text: showEpoch },
+  { key: "epoch", label: "epoch", width: 104, narrow: 72, number: true, value: (row) => row.epoch, text: showEpoch },
   {
     key: "best_val_accuracy",
     label: "best val acc.",
-    width: 116,
+    width: 130,
+    narrow: 104,
     number: true,
     value: (row) => row.best_val_accuracy,
     text: (fraction) => metric("accuracy", fraction),
   },
-  { key: "seconds", label: "time", width: 108, number: true, value: (row) => row.seconds, text: duration },
+  { key: "seconds", label: "time", width: 108, narrow: 70, number: true, value: (row) => row.seconds, text: duration },
   { key: "started", label: "started", width: 122, number: true, value: (row) => row.started, text: shortMoment },
   { key: "updated", label: "updated", width: 122, number: true, value: (row) => row.updated, text: shortMoment },
   { key: "step", label: "step", width: 90, number: true, value: (row) => row.step, text: showValue },

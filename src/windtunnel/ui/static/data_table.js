@@ -16,6 +16,8 @@ export class DataTable {
   #items = [];
   #active = -1;
   #shown = new Map();
+  #above = spacer();
+  #below = spacer();
   #frame = 0;
   #prefix = `table-${++tables}`;
   #size = new ResizeObserver(() => this.#schedule());
@@ -38,6 +40,8 @@ export class DataTable {
     this.element = el("div", { class: "data-scroll" }, this.#table);
     this.element.addEventListener("scroll", () => this.#schedule(), { passive: true });
     this.#table.addEventListener("keydown", (event) => this.#press(event));
+    const markFocus = () => this.element.classList.toggle("focused", this.#table.matches(":focus-visible"));
+    for (const event of ["focus", "blur"]) this.#table.addEventListener(event, markFocus);
     this.#body.addEventListener("click", (event) => this.#click(event));
     this.#size.observe(this.element);
   }
@@ -51,11 +55,13 @@ export class DataTable {
   setColumns(columns, sort) {
     const same = columns.length === this.#columns.length && columns.every((one, at) => one === this.#columns[at]);
     this.#columns = columns;
-    fill(this.#widths, ...columns.map(columnWidth));
-    this.#table.style.minWidth = `${columns.reduce((sum, column) => sum + column.width, 0)}px`;
+    const narrow = matchMedia("(max-width: 600px)").matches;
+    const widths = columns.map((column) => (narrow && column.narrow) || column.width);
+    fill(this.#widths, ...columns.map((column, at) => columnWidth(column, widths[at])));
+    this.#table.style.minWidth = `${widths.reduce((sum, width) => sum + width, 0)}px`;
     this.#drawHead(sort);
     if (!same) {
-      this.#body.replaceChildren();
+      this.#body.replaceChildren(this.#above, this.#below);
       this.#shown.clear();
     }
     this.#schedule();
@@ -67,11 +73,6 @@ export class DataTable {
     this.#items = items;
     this.#active = key === undefined ? -1 : items.findIndex((item) => item.key === key);
     this.#table.setAttribute("aria-rowcount", items.length + 1);
-    this.#render();
-  }
-
-  /** Paint again what is in sight. */
-  repaint() {
     this.#render();
   }
 
@@ -104,29 +105,38 @@ export class DataTable {
     const first = Math.max(0, Math.floor(this.element.scrollTop / ROW_HEIGHT) - BEYOND_SIGHT);
     const room = Math.ceil((this.element.clientHeight || 400) / ROW_HEIGHT) + 2 * BEYOND_SIGHT;
     const last = Math.min(this.#items.length, first + room);
-    const shown = new Map();
-    const lines = [spacer(first)];
-    for (let at = first; at < last; at += 1) {
+    const wanted = new Map(this.#items.slice(first, last).map((item, at) => [item.key, first + at]));
+    const free = this.#takeOut(wanted);
+    let place = this.#above;
+    for (const [key, at] of wanted) {
       const item = this.#items[at];
-      const line = this.#shown.get(item.key) ?? this.#buildLine(item);
-      this.#paintLine(line, item, at);
-      shown.set(item.key, line);
-      lines.push(line);
+      const line = this.#shown.get(key) ?? free.get(Boolean(item.group))?.pop() ?? this.#buildLine(item);
+      this.#shown.set(key, line);
+      if (line.painted !== item) this.#paintLine(line, item, at);
+      line.classList.toggle("active", at === this.#active);
+      if (place.nextSibling !== line) place.after(line);
+      place = line;
     }
-    lines.push(spacer(this.#items.length - last));
-    this.#shown = shown;
-    const old = [...this.#body.children];
-    if (old.length !== lines.length || lines.some((line, at) => at && at < lines.length - 1 && line !== old[at])) {
-      this.#body.replaceChildren(...lines);
-    } else {
-      old[0].firstChild.style.height = lines[0].firstChild.style.height;
-      old.at(-1).firstChild.style.height = lines.at(-1).firstChild.style.height;
-    }
+    for (const unused of [...free.values()].flat()) unused.remove();
+    setHeight(this.#above, first);
+    setHeight(this.#below, this.#items.length - last);
     this.#sayActive();
+  }
+
+  /** Lines that are no longer in sight, to be used again: {whether of a group: lines}. */
+  #takeOut(wanted) {
+    const free = new Map([[true, []], [false, []]]);
+    for (const [key, line] of this.#shown) {
+      if (wanted.has(key) && line.ofGroup === Boolean(this.#items[wanted.get(key)].group)) continue;
+      this.#shown.delete(key);
+      free.get(line.ofGroup).push(line);
+    }
+    return free;
   }
 
   #buildLine(item) {
     const line = el("tr", { role: "row", class: item.group ? "group" : null });
+    line.ofGroup = Boolean(item.group);
     for (const column of this.#columns) line.append(el("td", { role: "gridcell", class: cellClass(column) }));
     return line;
   }
@@ -135,7 +145,7 @@ export class DataTable {
     line.id = `${this.#prefix}-${at}`;
     line.dataset.key = item.key;
     line.setAttribute("aria-rowindex", at + 2);
-    line.classList.toggle("active", at === this.#active);
+    line.painted = item;
     if (item.group) line.setAttribute("aria-expanded", String(!item.closed));
     if (item.marked !== undefined) line.setAttribute("aria-selected", String(item.marked()));
     this.#columns.forEach((column, index) => {
@@ -183,9 +193,9 @@ export class DataTable {
   }
 }
 
-function columnWidth(column) {
+function columnWidth(column, width) {
   const one = el("col");
-  if (!column.grows) one.style.width = `${column.width}px`;
+  if (!column.grows) one.style.width = `${width}px`;
   return one;
 }
 
@@ -193,8 +203,11 @@ function cellClass(column) {
   return `${column.number ? "number" : ""} column-${column.key.replaceAll(/[^\w]/g, "-")}`.trim();
 }
 
-function spacer(lines) {
-  const cell = el("td");
-  cell.style.height = `${lines * ROW_HEIGHT}px`;
-  return el("tr", { class: "spacer", "aria-hidden": "true" }, cell);
+function spacer() {
+  return el("tr", { class: "spacer", "aria-hidden": "true" }, el("td"));
+}
+
+function setHeight(line, rows) {
+  const height = `${rows * ROW_HEIGHT}px`;
+  if (line.firstChild.style.height !== height) line.firstChild.style.height = height;
 }

@@ -9,19 +9,16 @@ import { Live } from "./live.js";
 import { readAddress } from "./router.js";
 import { Selection } from "./selection.js";
 import { Store } from "./store.js";
-import { ComparisonView } from "./view_comparison.js";
-import { ComparisonsView, SweepsView } from "./view_lists.js";
-import { RunView } from "./view_run.js";
 import { RunsView } from "./view_runs.js";
-import { SweepView } from "./view_sweep.js";
 
+// all but the first one are fetched when they are opened
 const VIEWS = {
-  runs: { view: RunsView, tab: "runs" },
-  run: { view: RunView, tab: "runs" },
-  sweeps: { view: SweepsView, tab: "sweeps" },
-  sweep: { view: SweepView, tab: "sweeps" },
-  comparisons: { view: ComparisonsView, tab: "comparisons" },
-  comparison: { view: ComparisonView, tab: "comparisons" },
+  runs: { load: () => RunsView, tab: "runs" },
+  run: { load: async () => (await import("./view_run.js")).RunView, tab: "runs" },
+  sweeps: { load: async () => (await import("./view_lists.js")).SweepsView, tab: "sweeps" },
+  sweep: { load: async () => (await import("./view_sweep.js")).SweepView, tab: "sweeps" },
+  comparisons: { load: async () => (await import("./view_lists.js")).ComparisonsView, tab: "comparisons" },
+  comparison: { load: async () => (await import("./view_comparison.js")).ComparisonView, tab: "comparisons" },
 };
 
 const app = { store: new Store(), selection: new Selection(), columns: new Columns(), curves: new Curves(), about: {} };
@@ -50,14 +47,16 @@ async function loadAbout() {
   app.store.dispatchEvent(new CustomEvent("change", { detail: { all: false, runs: [], removed: [] } }));
 }
 
-function show({ focus }) {
+async function show({ focus }) {
   const { view, parameters } = readAddress();
-  // the skip link's target is no view
-  if (view === "main") return;
+  const known = VIEWS[view];
+  const address = location.hash;
+  const View = known?.load();
+  const build = View instanceof Promise ? await View : View;
+  if (location.hash !== address) return;
   const main = document.getElementById("main");
   current?.destroy();
-  const known = VIEWS[view];
-  current = known ? new known.view(app, parameters) : null;
+  current = build ? new build(app, parameters) : null;
   fill(main, current?.element ?? emptyState("There is no such view", el("a", { href: "#/runs" }, "Go to the runs")));
   document.title = current ? `${current.title} · windtunnel` : "windtunnel";
   markTab(known?.tab, view);

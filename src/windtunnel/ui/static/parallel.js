@@ -4,8 +4,9 @@ import { value as showValue, words } from "./format.js";
 import { axis, Chart, plain, themeColour } from "./plot.js";
 
 const MOST_LINES = 300;
-// viridis, thinned: told apart with any colour vision, and in grey
-const SCALE = ["#440154", "#3B528B", "#21908C", "#5DC863", "#FDE725"];
+// viridis, without the end that would not show on the page: told apart with any colour vision, and in grey
+const ON_LIGHT = ["#440154", "#3B528B", "#21908C", "#4AB35F", "#C7B200"];
+const ON_DARK = ["#8A6FD1", "#5C86CF", "#2FA79B", "#86D549", "#FDE725"];
 
 /** Draws the lines; a box dragged over an axis keeps those that pass through it. */
 export class ParallelCoordinates {
@@ -112,9 +113,11 @@ function tick(x, y, text) {
 }
 
 function colourOf(scores) {
+  const scale = document.documentElement.dataset.theme === "dark" ? ON_DARK : ON_LIGHT;
   return (score) => {
-    const share = scores.place(score);
-    return mix(SCALE[Math.min(3, Math.floor(share * 4))], SCALE[Math.min(4, Math.floor(share * 4) + 1)], (share * 4) % 1 || (share === 1 ? 1 : 0));
+    const along = scores.place(score) * (scale.length - 1);
+    const from = Math.min(scale.length - 2, Math.floor(along));
+    return mix(scale[from], scale[from + 1], along - from);
   };
 }
 

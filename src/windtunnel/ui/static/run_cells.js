@@ -27,7 +27,7 @@ export function runPainter(selection, onMark) {
 
 /** The column of boxes that put a run's curves on the page. */
 export function markColumn(head) {
-  return { key: "mark", label: "curves", width: 40, value: () => null, text: () => "", head };
+  return { key: "mark", label: "curves", width: 40, narrow: 34, value: () => null, text: () => "", head };
 }
 
 function paintMark(cell, item, selection, onMark) {

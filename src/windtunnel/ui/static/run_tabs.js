@@ -108,7 +108,7 @@ export class EvaluationTab {
       parts.push(confusion.element);
     }
     if (evaluation.per_class?.length) parts.push(classTable(evaluation.per_class));
-    return el("section", {}, el("h2", {}, words(evaluation.name.replaceAll("-", " "))), el("div", { class: "facts" }, ...cards), el("div", { class: "split even" }, ...parts));
+    return el("section", {}, el("h2", {}, evaluation.name.replace("evaluation-", "Evaluation: ")), el("div", { class: "facts" }, ...cards), el("div", { class: "split even" }, ...parts));
   }
 }
 

@@ -8,8 +8,8 @@ import { link } from "./router.js";
 import { showStatus, statusBadge } from "./status.js";
 
 const SWEEP_COLUMNS = [
-  { key: "status", label: "status", width: 112, value: (row) => row.status, text: showValue },
-  { key: "name", label: "sweep", width: 240, grows: true, value: (row) => row.name, text: showValue },
+  { key: "status", label: "status", width: 112, narrow: 34, value: (row) => row.status, text: showValue },
+  { key: "name", label: "sweep", width: 240, narrow: 150, grows: true, value: (row) => row.name, text: showValue },
   { key: "done", label: "runs ended", width: 110, number: true, value: endedOf, text: (value, row) => (row.total ? `${value} / ${row.total}` : value) },
   { key: "running", label: "running", width: 84, number: true, value: (row) => row.running, text: number },
   { key: "waiting", label: "waiting", width: 84, number: true, value: (row) => row.waiting, text: number },
@@ -19,7 +19,7 @@ const SWEEP_COLUMNS = [
 ];
 
 const COMPARISON_COLUMNS = [
-  { key: "name", label: "comparison", width: 200, value: (row) => row.name, text: showValue },
+  { key: "name", label: "comparison", width: 200, narrow: 140, value: (row) => row.name, text: showValue },
   { key: "designs", label: "designs", width: 190, value: (row) => row.designs?.join(" · "), text: showValue },
   { key: "trials", label: "trials", width: 72, number: true, value: (row) => row.trials, text: number },
   { key: "verdict", label: "verdict", width: 320, grows: true, value: (row) => row.verdict, text: showValue },

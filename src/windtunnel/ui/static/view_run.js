@@ -107,7 +107,7 @@ export class RunView {
       ["started", shortMoment(row.started)],
       ["device", row.device ?? "–"],
     ];
-    fill(this.#facts, ...facts.map(([label, figure]) => el("div", { class: "fact" }, el("span", { class: "fact-label" }, label), el("b", { title: figure }, figure))));
+    fill(this.#facts, ...facts.map(([label, figure]) => el("div", { class: label === "device" ? "fact roomy" : "fact" }, el("span", { class: "fact-label" }, label), el("b", { title: figure }, figure))));
   }
 
   #drawTabs() {

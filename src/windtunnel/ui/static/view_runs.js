@@ -70,9 +70,10 @@ export class RunsView {
   /** Everything that can wait until the table is on the page. */
   #loadLater() {
     requestAnimationFrame(() => setTimeout(() => this.#loadFields(), 0));
-    if (!this.#app.chosenOnce && !this.#app.selection.ids.length) this.#chooseFirst();
+    const first = !this.#app.chosenOnce && !this.#app.selection.ids.length;
     this.#app.chosenOnce = true;
-    requestAnimationFrame(() => setTimeout(() => this.#drawCurves(), 0));
+    if (first) this.#chooseFirst();
+    else requestAnimationFrame(() => setTimeout(() => this.#drawCurves(), 0));
   }
 
   #chooseFirst() {
@@ -158,6 +159,7 @@ export class RunsView {
 
   #set(change) {
     Object.assign(this.#state, change);
+    if (!change.columns) this.#table.element.scrollTop = 0;
     this.#refresh();
   }
 

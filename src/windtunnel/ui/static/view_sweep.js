@@ -41,7 +41,8 @@ export class SweepView {
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title), this.#head);
     const coordinates = el("div", { class: "card wide" }, this.#parallel.element, el("p", { class: "quiet" }, "Drag along an axis to keep the runs that pass there; double-click to show all."));
     const device = el("div", { class: "card" }, this.#timeline.element, timelineKey());
-    this.#body = el("div", { class: "stack" }, this.#facts, el("div", { class: "split" }, coordinates, this.#importance), device, this.#best, this.#runs);
+    const settings = el("div", { class: "stack" }, this.#importance, this.#best);
+    this.#body = el("div", { class: "stack" }, this.#facts, el("div", { class: "split" }, coordinates, settings), device, this.#runs);
     this.element = el("div", { class: "view" }, crumbs, head, this.#missing, this.#body);
     app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
     this.#load();
@@ -99,7 +100,7 @@ export class SweepView {
     this.#showHead(answer, timeline.paused);
     this.#parallel.show(answer);
     this.#showImportance(answer);
-    fill(this.#best, el("h2", {}, "Best settings"), bestTable(answer));
+    fill(this.#best, el("h2", {}, "Best settings"), bestTable(answer), el("p", { class: "quiet" }, `${words(answer.metric ?? "score")} over the seeds of a setting`));
     this.#showRuns(answer);
   }
 
@@ -153,7 +154,7 @@ export class SweepView {
 
 function bestTable({ axes, best, metric: name }) {
   if (!best?.length) return el("p", { class: "quiet" }, "None yet: a setting counts when all its runs have ended.");
-  const heads = [{ label: "rank", class: "number" }, ...axes.map((label) => ({ label, class: "number" })), { label: `${words(name)}, mean`, class: "number" }, { label: "sd over seeds", class: "number" }, { label: "n", class: "number" }];
+  const heads = [{ label: "" }, ...axes.map((label) => ({ label, class: "number" })), { label: "mean", class: "number" }, { label: "sd", class: "number" }, { label: "n", class: "number" }];
   const rows = best.map((one, at) => [String(at + 1), ...axes.map((field) => showValue(one.point[field])), metric(name, one.mean), one.n > 1 ? metric(name, one.sd) : "–", String(one.n)]);
   return plainTable("Best settings", heads, rows);
 }

@@ -1,0 +1,336 @@
+"""The live page as somebody sees it: headless Chromium in front of a server of its own."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from importlib.util import find_spec
+from urllib.parse import quote
+
+import pytest
+
+from catalog.folders import QUICKSTART, MadeRun, make_comparison, make_run, make_sweep
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MISSING = [name for name in ("playwright", "starlette", "uvicorn", "plotly") if find_spec(name) is None]
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium"),
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}; see the extras [ui] and [dev]"),
+]
+LIVE_MS = 2000
+PATIENCE_MS = 20_000  # for a browser on a machine that does other things too
+
+
+class Server:
+    """``windtunnel ui`` in a process of its own, on a port that stays its own when it starts again."""
+
+    def __init__(self, root, *options):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.command = [
+            sys.executable,
+            "-m",
+            "windtunnel.cli.main",
+            "ui",
+            str(root),
+            "--port",
+            str(self.port),
+            "--no-open",
+        ]
+        self.command += options
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(self.address + "api/about", timeout=5):
+                    return
+            except OSError:
+                assert self.process.poll() is None, "the server ended"
+                time.sleep(0.05)
+        raise TimeoutError("the server did not answer")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Runs of two projects, with scores and seeds that differ, a sweep and a comparison."""
+    root = tmp_path_factory.mktemp("runs")
+    for number in range(3):
+        lr = 0.1 * (number + 1)
+        optim = QUICKSTART.optim.model_copy(update={"lr": lr})
+        run = MadeRun(root / "p" / f"alpha-{number}", experiment=QUICKSTART.model_copy(update={"optim": optim}))
+        run.train(*range(1, 3 + number)).end(last=2 + number)
+    make_run(root / "q" / "beta", status="diverged")
+    make_sweep(root)
+    make_comparison(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root):
+    started = Server(root)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that fails its test when a script fails or the content policy stops one."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    problems = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+    yield opened
+    context.close()
+    assert not problems
+
+
+def open_runs(page, server, state=""):
+    page.goto(server.address + state)
+    page.wait_for_selector("tr[data-key]")
+    page.wait_for_selector("#connection[data-state=live]")
+    return page
+
+
+def names(page):
+    return page.locator("td.column-name:visible a").all_inner_texts()
+
+
+def drawn_names(page, chart="Loss"):
+    """The runs in a chart, by what Plotly was given."""
+    return page.evaluate(
+        "title => [...document.querySelectorAll('.chart')].filter(one => one.innerText.startsWith(title))"
+        ".flatMap(one => one.querySelector('.chart-body').data ?? []).map(trace => trace.name)",
+        chart,
+    )
+
+
+def wait_until(page, test):
+    """Ask until an expression holds; playwright's own waiting evaluates text in the page, which its policy bans."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(test):
+        assert time.monotonic() < end, test
+        page.wait_for_timeout(25)
+
+
+def test_runs_are_listed_filtered_sorted_and_grouped(page, server):
+    open_runs(page, server)
+    assert page.inner_text(".count") == "14 runs"
+    page.fill(".search", "alpha best_val_accuracy>=0.3")
+    assert sorted(names(page)) == ["alpha-1", "alpha-2"]
+    page.click("[data-column=best_val_accuracy]")
+    assert names(page) == ["alpha-2", "alpha-1"]
+    page.click("[data-column=best_val_accuracy]")
+    assert names(page) == ["alpha-1", "alpha-2"]
+    page.fill(".search", "")
+    page.click(".chip[data-state=diverged]")
+    assert names(page) == ["beta"]
+    page.click(".chip[data-state='']")
+    page.select_option(".grouping select", "project")
+    heads = page.locator("tr.group")
+    assert "project = quickstart" in heads.first.inner_text()
+    assert "runs" in heads.first.inner_text() and "best " in heads.first.inner_text()
+    before = len(names(page))
+    heads.first.click()
+    assert heads.first.get_attribute("aria-expanded") == "false" and len(names(page)) < before
+
+
+def test_a_config_field_filters_and_becomes_a_column(page, server):
+    open_runs(page, server)
+    page.click("text=Columns")
+    page.fill("dialog input[type=search]", "optim.lr")
+    page.click("dialog label:visible:has-text('optim.lr')")
+    page.click("dialog >> text=Done")
+    page.fill(".search", "alpha lr>0.15")
+    wait_until(page, "document.querySelector('.count').textContent.startsWith('2 of')")
+    shown = page.locator("td.column-optim-lr").all_inner_texts()
+    assert sorted(shown) == ["0.2", "0.3"]
+    assert "column=optim.lr" in page.url, "the view can be linked"
+
+
+def test_curves_of_ticked_runs_lie_over_one_another(page, server):
+    open_runs(page, server, "#/runs?text=alpha&select=p%2Falpha-0")
+    page.wait_for_selector(".chart .js-plotly-plot, .js-plotly-plot")
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
+    assert set(drawn_names(page)) == {"alpha-0"}
+    page.check("tr[data-key='p/alpha-2'] input")
+    wait_until(page, "document.querySelector('.legend h3').textContent === '2 runs'")
+    page.wait_for_timeout(300)
+    assert set(drawn_names(page)) == {"alpha-0", "alpha-2"}
+    traces = len(drawn_names(page))
+    page.locator(".slider input").fill("0.5")
+    page.wait_for_timeout(300)
+    assert len(drawn_names(page)) == 2 * traces, "the raw lines stay, faint"
+    assert "alpha-2" in page.locator(".chart-body[aria-label^=Loss]").get_attribute("aria-label")
+
+
+def test_an_epoch_shows_within_two_seconds_in_row_and_curve(page, tmp_path):
+    run = MadeRun(tmp_path / "p" / "growing").train(1)
+    server = Server(tmp_path)
+    try:
+        open_runs(page, server, "#/runs?select=p%2Fgrowing")
+        wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
+        run.train(2)
+        started = time.monotonic()
+        wait_until(page, "document.querySelector('td.column-epoch').textContent.startsWith('2 /')")
+        wait_until(
+            page,
+            "[...document.querySelectorAll('.js-plotly-plot')].some(one => one.data[0]?.x.length === 2)",
+        )
+        assert 1000 * (time.monotonic() - started) < LIVE_MS
+    finally:
+        server.stop()
+
+
+def test_a_deleted_run_leaves_with_a_note_and_a_restart_is_got_over(page, tmp_path):
+    make_run(tmp_path / "p" / "stays")
+    make_run(tmp_path / "p" / "goes")
+    server = Server(tmp_path)
+    try:
+        open_runs(page, server)
+        shutil.rmtree(tmp_path / "p" / "goes")
+        wait_until(page, "document.querySelector('#notes').textContent.includes('p/goes')")
+        assert names(page) == ["stays"]
+        server.stop()
+        page.wait_for_selector("#connection[data-state=reconnecting]")
+        assert names(page) == ["stays"], "what was known stays in view"
+        make_run(tmp_path / "p" / "came-meanwhile")
+        server.start()
+        page.wait_for_selector("#connection[data-state=live]")
+        wait_until(page, "document.querySelector('.count').textContent === '2 runs'")
+    finally:
+        server.stop()
+
+
+def test_markup_in_a_name_is_shown_and_not_obeyed(page, tmp_path):
+    evil = "<img src=x onerror=window.hurt=1>"
+    run = make_run(tmp_path / evil)
+    run.folder.path.joinpath("config.yaml").write_text(f"name: '{evil}'\nproject: '<b>bold</b>'\n", encoding="utf-8")
+    server = Server(tmp_path)
+    try:
+        open_runs(page, server)
+        assert names(page) == [evil]
+        wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
+        page.hover(".js-plotly-plot")
+        page.locator("td.column-name a").click()
+        page.wait_for_selector("h1 >> text=onerror")
+        for tab in ("config", "evaluation", "pictures", "log"):
+            page.click(f"[data-tab={tab}]")
+            page.wait_for_timeout(100)
+        assert page.evaluate("window.hurt") is None and page.locator("img[src=x]").count() == 0
+    finally:
+        server.stop()
+
+
+def test_a_run_is_reached_with_the_keyboard_alone(page, server):
+    open_runs(page, server, "#/runs?text=alpha&sort=name")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    for _ in range(40):
+        if page.evaluate("document.activeElement.matches('table.data')"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("tr.active td.column-name").inner_text() == "alpha-1"
+    page.keyboard.press(" ")
+    assert page.locator("tr.active").get_attribute("aria-selected") == "true"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1 >> text=alpha-1")
+    assert "id=p%2Falpha-1" in page.url
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+
+
+def test_the_sweep_shows_settings_devices_and_queue(page, server):
+    open_runs(page, server)
+    page.click(".nav >> text=Sweeps")
+    page.click("td.column-name a")
+    page.wait_for_selector("h2 >> text=Best settings")
+    assert "4 of 4" in page.inner_text(".facts")
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length === 2")
+    label = page.locator(".chart-body[aria-label^='Device timeline']").get_attribute("aria-label")
+    assert "cpu: 4 runs" in label
+    assert page.locator("text=Pause").count() == 0, "read-only unless control is allowed"
+
+
+def test_the_comparison_shows_designs_trials_and_verdict(page, server):
+    open_runs(page, server)
+    page.click(".nav >> text=Comparisons")
+    page.click("td.column-name a")
+    page.wait_for_selector(".verdict p")
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length === 1")
+    assert "<b>short</b>" in page.inner_text(".plain"), "as text"
+    trials = page.evaluate("document.querySelector('.js-plotly-plot').data.map(trace => trace.x.length)")
+    assert trials == [3, 1, 3, 1], "every trial and the mean of each design"
+
+
+def test_a_run_shows_config_and_what_differs(page, server):
+    open_runs(page, server, "#/runs?text=alpha")
+    page.goto(f"{server.address}#/run?id={quote('p/alpha-0', safe='')}&tab=config")
+    page.wait_for_selector("pre.code")
+    assert "lr: 0.1" in page.inner_text("pre.code")
+    page.select_option("select[aria-label='Another run']", "p/alpha-2")
+    page.wait_for_selector("td >> text=optim.lr")
+    assert page.locator("tr:has-text('optim.lr') td").all_inner_texts() == ["optim.lr", "0.1", "0.3"]
+    page.goto(f"{server.address}#/run?id=p%2Fnobody")
+    page.wait_for_selector("text=This run cannot be shown")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_view_is_wider_than_the_page(page, server, root, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    sweep = quote(next(root.rglob("sweep.yaml")).parent.relative_to(root).as_posix(), safe="")
+    comparison = quote(next(root.rglob("comparison.json")).parent.relative_to(root).as_posix(), safe="")
+    views = ["runs", "sweeps", f"sweep?id={sweep}", f"comparison?id={comparison}", "run?id=p%2Falpha-0&tab=config"]
+    page.goto(server.address)
+    for view in views:
+        page.goto(f"{server.address}#/{view}")
+        page.wait_for_selector("h1")
+        page.wait_for_timeout(400)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+def test_the_theme_is_kept(page, server):
+    open_runs(page, server)
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.click("#theme")
+    page.reload()
+    page.wait_for_selector("tr[data-key]")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 18, 23)"
+
+
+def test_an_empty_folder_says_what_to_do(page, tmp_path):
+    server = Server(tmp_path)
+    try:
+        page.goto(server.address)
+        page.wait_for_selector("text=No runs yet")
+        assert "windtunnel train quickstart" in page.inner_text("main")
+        make_run(tmp_path / "p" / "first")
+        page.wait_for_selector("td.column-name a >> text=first")
+    finally:
+        server.stop()
