@@ -61,7 +61,7 @@ def make_run(folder, experiment, *, accuracy=0.98, seconds=4.0, status="finished
 def make_sweep(runs_dir, *, rates=(0.01, 0.03, 0.1, 0.3), decays=(0.0, 0.0005), seeds=(0, 1), epochs=20):
     """Write a grid sweep over learning rate and weight decay, two runs at a time on one device; return its folder."""
     axes = [f"space.optim.lr={list(rates)}", f"space.optim.weight_decay={list(decays)}"]
-    settings = [*axes, f"seeds={list(seeds)}", f"train.epochs={epochs}", "name=made"]
+    settings = [*axes, f"seeds={list(seeds)}", "repeats=1", f"train.epochs={epochs}", "name=made"]
     definition = load_definition("quickstart_sweep", settings)
     folder = definition.folder(runs_dir)
     (folder / "dispatch").mkdir(parents=True)

@@ -78,8 +78,8 @@ def page(
             raise UsageError(f"{subject.folder} has no result for a table yet")
         print(tables)
         return
-    extras: list[Extra] = [*(["png"] if png else []), *(["csv"] if as_csv else [])]
-    written = write_document(document, target, extras=frozenset(extras))
+    wanted: dict[Extra, bool] = {"png": png, "csv": as_csv}
+    written = write_document(document, target, extras=frozenset(kind for kind in wanted if wanted[kind]))
     _print_written(written, as_json=as_json)
 
 

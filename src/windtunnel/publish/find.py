@@ -60,7 +60,7 @@ def find_subject(reference: str, runs_dir: Path | None = None) -> Subject:
         shown = ", ".join(str(subject.folder) for subject in found[:_SHOWN])
         raise UsageError(f"{reference!r} names {len(found)} things: {shown}; give the path of one")
     if not found:
-        raise UsageError(_describe_missing(reference, [subject.folder.name for subject in [*known, *runs]], place))
+        raise UsageError(_describe_missing(reference, [*known, *runs], place))
     return found[0]
 
 
@@ -95,7 +95,8 @@ def _bare_name(subject: Subject) -> str:
     return subject.folder.name.rpartition("-")[0] if subject.kind in ("comparison", "ablation") else ""
 
 
-def _describe_missing(reference: str, names: list[str], place: Path) -> str:
-    near = suggest(reference, names)
-    hint = f"; did you mean {near!r}?" if near else f"; there are {len(names)} of them under {place}"
+def _describe_missing(reference: str, subjects: list[Subject], place: Path) -> str:
+    folders = {subject.folder: _bare_name(subject) or subject.folder.name for subject in subjects}
+    near = suggest(reference, [*folders.values(), *(folder.name for folder in folders)])
+    hint = f"; did you mean {near!r}?" if near else f"; there are {len(folders)} of them under {place}"
     return f"no run, sweep, comparison or ablation {reference!r}: it is neither a folder nor the name of one{hint}"

@@ -77,8 +77,8 @@ def _describe_endings(results: Results) -> str:
 def _list_facts(results: Results, ranked: Sequence[PointResult], timeline: Timeline | None) -> list[Fact]:
     config = results.definition.config
     facts = []
-    if ranked and ranked[0].mean is not None:
-        best = ranked[0]
+    best = ranked[0] if ranked else None
+    if best is not None and best.mean is not None:
         facts.append(Fact(f"best {_words(config.metric)}", _form(config.metric, best.mean), _describe_spread(best)))
         facts.append(Fact("with", describe_choices(best.choices) or "the base's settings"))
     facts += [

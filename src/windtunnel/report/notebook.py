@@ -18,7 +18,7 @@ from windtunnel.report.evaluation_blocks import interval_of
 from windtunnel.report.load import load_run
 from windtunnel.report.numbers import format_percent, format_percent_interval
 from windtunnel.report.run_page import compute_headline
-from windtunnel.report.settings import PointLike, list_settings, plot_setting
+from windtunnel.report.settings import PointLike, describe_metric, list_settings, plot_setting
 from windtunnel.report.svg import draw_svg
 
 _MOST_ROWS = 8
@@ -43,8 +43,13 @@ def show_run(folder: Path) -> str:
 def show_evaluation(result: object) -> str:
     """Return an evaluation's numbers and confusion matrix as HTML for a notebook."""
     found = to_evaluation(result)
-    columns = (Column("split", align="left"), Column("images"), Column("accuracy", format_percent))
-    columns += (Column("95% interval", format_percent_interval), Column("calibration error", format_percent))
+    columns = (
+        Column("split", align="left"),
+        Column("images"),
+        Column("accuracy", format_percent),
+        Column("95% interval", format_percent_interval),
+        Column("calibration error", format_percent),
+    )
     row = (
         found.split,
         found.images,
@@ -79,8 +84,12 @@ def show_comparison(folder: Path, verdicts: Sequence[str]) -> str:
         clouds, metric = load_clouds(folder)
     except CheckpointError:
         return str(_CARD.format("\n".join(verdicts)))
-    columns = (Column("design", align="left"), Column("trials"), Column("seconds", "{:.2f}".format))
-    columns += (Column(f"{metric.replace('_', ' ')} (%)", "{:.2f}".format),)
+    columns = (
+        Column("design", align="left"),
+        Column("trials"),
+        Column("seconds", "{:.2f}".format),
+        Column(describe_metric(metric)[1], "{:.2f}".format),
+    )
     rows = tuple(
         (each.label, len(each.seconds), _mean(each.seconds), _mean(each.accuracies)) for each in clouds if each.seconds
     )

@@ -100,5 +100,6 @@ def _headings(column: Column, *, pair: bool) -> Sequence[str]:
 
 def _values(cell: Cell, *, pair: bool) -> Sequence[Cell]:
     if not pair:
-        return (cell,)
+        # readers take a bare carriage return for the end of a line, and the csv module does not quote it
+        return (cell.replace("\r", " ") if isinstance(cell, str) else cell,)
     return (None, None) if cell is None else tuple(cell)
