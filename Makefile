@@ -5,7 +5,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help quickstart test check format bench clean
+.PHONY: help quickstart test check format bench docs packages clean
 
 help:
 	@echo "make quickstart   install into $(VENV), train a small network, say where its picture is"
@@ -13,6 +13,8 @@ help:
 	@echo "make check        lint, formatting, types, layers, doctests"
 	@echo "make format       format the source"
 	@echo "make bench        the measurements of docs/results.md"
+	@echo "make docs         the documentation as pages, into build/docs"
+	@echo "make packages     wheel and sdist into dist/, tried outside this folder"
 	@echo "make clean        remove what these commands made; runs/ stays"
 
 quickstart: $(VENV)/.installed
@@ -35,6 +37,16 @@ format: $(VENV)/.developer
 bench: $(VENV)/.developer
 	@$(VENV)/bin/python benchmarks/run_all.py
 
+docs: $(VENV)/.docs
+	@$(VENV)/bin/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
+
+packages: $(VENV)/.installed
+	@$(PIP) install --quiet -c constraints.txt hatchling
+	@rm -rf dist
+	@$(VENV)/bin/python -m hatchling build -d dist
+	@$(VENV)/bin/python tests/packaging/install_matrix.py --wheel dist/*.whl core
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -46,6 +58,11 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing windtunnel into $(VENV) (once; PyTorch is large)"
 	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@echo "installing what builds the documentation into $(VENV) (once)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[docs]'
 	@touch $@
 
 # torchvision, timm and pytorchcv are only compared with. They ask for one torch, so they come without dependencies.

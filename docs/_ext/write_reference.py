@@ -11,6 +11,8 @@ import cli_pages
 import config_pages
 from sphinx.application import Sphinx
 
+from windtunnel.core.files import write_text
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Have the pages written when a build begins."""
@@ -22,8 +24,8 @@ def _write_pages(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "reference"
     pages = {"cli.md": cli_pages.render(), **config_pages.render()}
     for stale in {path.name for path in folder.glob("*.md")} - set(pages):
-        (folder / stale).unlink()
+        (folder / stale).unlink(missing_ok=True)
     for name, text in pages.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:  # an equal page is not read again
-            path.write_text(text, encoding="utf-8")
+            write_text(path, text)

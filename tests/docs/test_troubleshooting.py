@@ -4,6 +4,7 @@ import ast
 import re
 
 import pytest
+
 from docs.fences import ROOT
 
 PAGE = ROOT / "docs" / "guides" / "troubleshooting.md"
