@@ -15,7 +15,6 @@ from windtunnel.ui.routes import Json
 
 _MOST_BYTES = 10_000
 _MOST_PRIORITY = 1000
-_ACTIONS = ("pause", "resume", "cancel", "prioritise")
 
 
 class Control:
@@ -80,18 +79,24 @@ def _read_body(body: bytes) -> dict[str, Any]:
 
 
 def _make_wish(asked: dict[str, Any]) -> Wish:
-    action = _text(asked, "action")
-    if action not in _ACTIONS:
-        raise BadParameterError(f"action: {action[:80]!r} is none of {', '.join(_ACTIONS)}")
-    if action == "pause" or action == "resume":
-        return Wish(action)
-    job = _text(asked, "run")
-    if action == "cancel":
-        return Wish("cancel", job)
+    match _text(asked, "action"):
+        case "pause":
+            return Wish("pause")
+        case "resume":
+            return Wish("resume")
+        case "cancel":
+            return Wish("cancel", _text(asked, "run"))
+        case "prioritise":
+            return Wish("priority", _text(asked, "run"), _read_priority(asked))
+        case other:
+            raise BadParameterError(f"action: {other[:80]!r} is none of pause, resume, cancel, prioritise")
+
+
+def _read_priority(asked: dict[str, Any]) -> int:
     priority = asked.get("priority")
     if not isinstance(priority, int) or isinstance(priority, bool) or abs(priority) > _MOST_PRIORITY:
         raise BadParameterError(f"priority: has to be a whole number from -{_MOST_PRIORITY} to {_MOST_PRIORITY}")
-    return Wish("priority", job, priority)
+    return priority
 
 
 def _text(asked: dict[str, Any], name: str) -> str:

@@ -47,22 +47,32 @@ def serve(root: Path, place: Place, *, tell: Callable[[str], None]) -> None:
         UsageError: the folder cannot be read, or the address cannot be bound.
         KeyboardInterrupt: Ctrl-C; everything is closed.
     """
+    server, bound = build_server(root, place, tell=tell)
+    with bound:
+        server.run(sockets=[bound])
+
+
+def build_server(root: Path, place: Place, *, tell: Callable[[str], None]) -> tuple[uvicorn.Server, socket.socket]:
+    """Return what :func:`serve` runs, and the socket it is bound to.
+
+    Raises:
+        UsageError: the folder cannot be read, or the address cannot be bound.
+    """
     catalog = Catalog(root)
     bound = _bind(place.host, place.port)
     port = bound.getsockname()[1]
     token = place.token or ("" if is_loopback(place.host) else make_token())
+    admission = Admission(served_hosts(place.host), token, f"windtunnel_{port}")
     hub = Hub(catalog)
-    app = build_app(
-        hub,
-        catalog.root,
-        Admission(served_hosts(place.host), token, f"windtunnel_{port}"),
-        control=place.control,
-    )
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=3
+        build_app(hub, catalog.root, admission, control=place.control),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=3,
     )
-    with bound:
-        _Server(config, hub, started=lambda: tell(make_address(place.host, port, token))).run(sockets=[bound])
+    return _Server(config, hub, started=lambda: tell(make_address(place.host, port, token))), bound
 
 
 def make_address(host: str, port: int, token: str) -> str:
