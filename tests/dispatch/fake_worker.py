@@ -1,5 +1,6 @@
 """A worker that trains nothing: what it does is the first word of its job's id. Needs only the standard library."""
 
+import faulthandler
 import json
 import os
 import signal
@@ -55,25 +56,34 @@ def train(seconds=EPOCH_S, epochs=EPOCHS):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: end("interrupted", "SIGTERM", 143))
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    beat(0)
+def end_at_once():
+    """End here, for those that do."""
     match BEHAVIOUR:
         case "crash":
             end("crash", "RuntimeError: it broke", 1)
         case "usage":
             end("usage", "data.batch_size: too large", 2)
-        case "greedy" | "insatiable":
-            if BEHAVIOUR == "insatiable" or ATTEMPT < 3:
-                end("memory", "tried to allocate 1 GiB", 86)
+        case "once" if ATTEMPT == 1:
+            end("usage", "data.source: its disk is not mounted", 2)
+        case "insatiable":
+            end("memory", "tried to allocate 1 GiB", 86)
+        case "greedy" if ATTEMPT < 3:
+            end("memory", "tried to allocate 1 GiB", 86)
+        case "diverges":
+            train(epochs=1)
+            end("diverged", "the training loss is not finite", 1)
+
+
+def linger():
+    """Take longer than others, for those that do."""
+    match BEHAVIOUR:
         case "hog":
             ballast = bytearray(120_000_000)
             time.sleep(20)
             del ballast
-        case "diverges":
-            train(epochs=1)
-            end("diverged", "the training loss is not finite", 1)
+        case "frozen" if ATTEMPT == 1:
+            faulthandler.register(signal.SIGUSR1, all_threads=True)
+            time.sleep(600)
         case "slow":
             train(seconds=0.5, epochs=40)
         case "slowish":
@@ -81,6 +91,14 @@ def main():
         case "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             train(seconds=30)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: end("interrupted", "SIGTERM", 143))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    beat(0)
+    end_at_once()
+    linger()
     train()
     end("finished", "all epochs trained")
 

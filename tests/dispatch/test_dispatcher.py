@@ -9,10 +9,13 @@ from dataclasses import replace
 import pytest
 
 from dispatch.fakes import EXPERIMENT, MIB, SETTINGS, cpu, price
+from windtunnel.dispatch.attempt import Attempt
 from windtunnel.dispatch.control import Wish, send_wish
 from windtunnel.dispatch.fixed import FixedJobs
 from windtunnel.dispatch.journal import read_journal
+from windtunnel.dispatch.order import Heartbeat, Order
 from windtunnel.dispatch.settings import DispatchInterrupted
+from windtunnel.dispatch.state import RunState
 from windtunnel.dispatch.types import Estimate
 from windtunnel.errors import UsageError
 
@@ -217,3 +220,58 @@ def test_estimates_outlive_the_dispatcher(kit):
     noted = events(kit, "estimated")[0]["estimate"]
     assert Estimate(**noted) == price(EXPERIMENT)
     assert json.loads((kit.folder / "dispatch/jobs/ok-1/order-1.json").read_text())["attempt"] == 1
+
+
+def test_a_hung_worker_leaves_its_stacks_and_goes_on_from_where_it_was(kit):
+    impatient = replace(SETTINGS, beat_s=0.5)
+    outcome = kit.run("frozen-1", settings=impatient)["frozen-1"]
+    assert (outcome.status, outcome.attempts) == ("finished", 2)
+    (requeued,) = events(kit, "requeued")
+    assert requeued["cause"] == "crash"
+    assert requeued["reason"].startswith("hung: no heartbeat for ")
+    log = (kit.folder / "dispatch/jobs/frozen-1/log.txt").read_text()
+    assert "most recent call first" in log and "in linger" in log
+
+
+def test_a_worker_that_beats_but_takes_no_step_hangs_too(kit):
+    (kit.folder / "run").mkdir()
+    attempt = Attempt(kit.jobs("a")[0], RunState("a", ""), Order("a", 1, "", "", str(kit.folder / "beat"), ""))
+    for beat in range(3):
+        Heartbeat(1, beat=beat, step=7).write(kit.folder / "beat")
+        attempt.observe()
+        time.sleep(0.1)
+    assert attempt.find_standstill(beat_s=0.15, step_s=60.0) == ""
+    assert attempt.find_standstill(beat_s=60.0, step_s=0.15).startswith("no step for")
+
+
+def test_failed_and_diverged_runs_go_once_more_each_once_in_its_life(kit):
+    ids = ("ok-1", "once-1", "diverges-1", "crash-1")
+    first = kit.run(*ids)
+    assert [outcome.status for outcome in first.values()] == ["finished", "failed", "diverged", "failed"]
+    again = replace(SETTINGS, retry_failed=True)
+    second = kit.run(*ids, settings=again)
+    assert [outcome.status for outcome in second.values()] == ["finished", "finished", "diverged", "failed"]
+    assert kit.source.outcomes == second
+    assert [(event["job"], event["fresh"]) for event in events(kit, "retried")] == [
+        ("once-1", False),
+        ("diverges-1", True),
+        ("crash-1", False),
+    ]
+    assert second["crash-1"].attempts == 6
+    assert kit.epochs("diverges-1") == [2]  # begun anew; what it was before is kept
+    assert (kit.folder / "dispatch/jobs/diverges-1/diverged/epochs.txt").read_text() == "1\n"
+    started = len(events(kit, "admitted"))
+    assert kit.run(*ids, settings=again) == second
+    assert len(events(kit, "admitted")) == started
+
+
+def test_a_device_carries_no_more_runs_than_it_may(kit):
+    kit.run(*(f"ok-{index}" for index in range(5)), device=replace(cpu(), max_runs=2))
+    assert most_at_once(kit) == 2
+
+
+def test_a_workers_whole_time_is_kept(kit):
+    kit.run("ok-1", "killed-1")
+    spent = {event["job"]: event["worker_seconds"] for event in events(kit, "ended")}
+    assert 0.15 <= spent["ok-1"] < 30
+    assert spent["killed-1"] is None

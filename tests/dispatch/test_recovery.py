@@ -62,7 +62,8 @@ def test_a_worker_that_died_with_its_dispatcher_is_continued_and_not_blamed(kit)
 
 def test_a_run_that_ended_while_nobody_watched_counts(kit):
     dispatcher = start_dispatcher(kit, "ok-1", "diverges-1")
-    wait_for(lambda: len(events(kit, "admitted")) == 2)
+    beats = [kit.folder / f"dispatch/jobs/{id}/heartbeat.json" for id in ("ok-1", "diverges-1")]
+    wait_for(lambda: all(beat.exists() for beat in beats))  # before that they wait at the gate, and leave
     kill(dispatcher)
     wait_for(lambda: all((kit.folder / f"dispatch/jobs/{id}/result-1.json").exists() for id in ("ok-1", "diverges-1")))
     outcomes = kit.run("ok-1", "diverges-1")

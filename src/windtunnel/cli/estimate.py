@@ -101,4 +101,6 @@ def _time(experiment: "Experiment", found: "Breakdown") -> str:
     epochs, time = experiment.train.epochs, found.duration
     each, least, most = (format_seconds(seconds / epochs) for seconds in (time.seconds, time.low, time.high))
     whole = format_seconds(time.seconds)
-    return f"Time: {each} an epoch ({least} to {most}), {whole} for {epochs:g} epochs; by {time.source}"
+    startup = found.estimate.startup_seconds
+    more = f", and {format_seconds(startup)} for a worker to start and end" if startup else ""
+    return f"Time: {each} an epoch ({least} to {most}), {whole} for {epochs:g} epochs{more}; by {time.source}"

@@ -67,6 +67,9 @@ def run(
         str | None, typer.Option(metavar="SIZE", help="What runs may hold on each device, e.g. 8GB; default 90%.")
     ] = None,
     parallel: Annotated[int | None, typer.Option(help="Most runs at a time on the CPU; default by cores.")] = None,
+    max_runs_per_device: Annotated[
+        int | None, typer.Option(metavar="N", help="Most runs at a time on each device, whatever fits.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads of each run.")] = 1,
     policy: Annotated[str, typer.Option(help="How runs are packed: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
     engine: Annotated[
@@ -77,6 +80,20 @@ def run(
         ),
     ] = "local",
     address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Runs that failed or diverged go once more, each once in its life.")
+    ] = False,
+    start: Annotated[
+        Literal["auto", "fork", "spawn"],
+        typer.Option(help="Workers as forks of a process with torch imported, or each anew; auto forks on the CPU."),
+    ] = "auto",
+    share_data: Annotated[
+        Literal["auto", "on", "off"],
+        typer.Option(help="Images on a device once for all runs; auto on GPUs, and only if a self-test passes."),
+    ] = "auto",
+    mps: Annotated[
+        bool, typer.Option("--mps", help="Let runs share a GPU by NVIDIA's MPS; starts a daemon where none answers.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -99,13 +116,14 @@ def run(
     definition = load_definition(reference, overrides or ())
     for note in definition.notes:
         print(f"note: {note}", file=sys.stderr)
-    machine = _machine(device, memory, parallel, threads)
+    machine = _machine(device, memory, parallel, threads, max_runs_per_device)
     if dry_run:
         _print_plan(definition, machine, policy, top=top, as_json=as_json)
         return
     place = find_place(reference, runs_dir)
     with _view(quiet=quiet or as_json) as view:
-        result = run_definition(definition, place, engine=Engine(engine, machine, policy, address), view=view)
+        chosen = Engine(engine, machine, policy, address, start, share_data, retry_failed, mps)
+        result = run_definition(definition, place, engine=chosen, view=view)
     _print_ending(result, top=top, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
@@ -170,12 +188,12 @@ def test(
         )
 
 
-def _machine(device: str, memory: str | None, parallel: int | None, threads: int) -> "Machine":
+def _machine(device: str, memory: str | None, parallel: int | None, threads: int, max_runs: int | None) -> "Machine":
     from windtunnel.dispatch.devices import parse_bytes
     from windtunnel.sweeps.engines import Machine
 
     held = parse_bytes(memory) if memory is not None else None
-    return Machine(device=device, memory=held, parallel=parallel, threads=threads)
+    return Machine(device=device, memory=held, parallel=parallel, threads=threads, max_runs=max_runs)
 
 
 def _view(*, quiet: bool) -> "AbstractContextManager[View]":

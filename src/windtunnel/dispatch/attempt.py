@@ -1,12 +1,13 @@
 """One worker at work on one run: started or adopted, watched, stopped."""
 
+import os
 import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Heartbeat, Order, Result, read_heartbeat, read_result
-from windtunnel.dispatch.processes import GatedProcess, identify, resident_bytes, signal_group
+from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result, read_heartbeat, read_result
+from windtunnel.dispatch.processes import WorkerProcess, identify, resident_bytes, signal_group
 from windtunnel.dispatch.state import RunState
 from windtunnel.dispatch.types import Job
 from windtunnel.track.files import read_rows
@@ -14,6 +15,8 @@ from windtunnel.training.folder import RunFolder
 
 _METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 _SETTLED_GROWTH = 1.05
+_UNTOLD_S = 1.0
+_STACKS_S = 0.5
 
 
 @dataclass
@@ -33,11 +36,15 @@ class Attempt:
     job: Job
     run: RunState
     order: Order
-    process: GatedProcess | None = None
+    process: WorkerProcess | None = None
     heartbeat: Heartbeat | None = None
     current_bytes: int = 0
     killed_for: str = ""
+    _killed_as: Cause = "crash"
     _asked_at: float | None = None
+    _gone_at: float | None = None
+    _beaten_at: float = field(default_factory=time.monotonic)
+    _stepped_at: float = field(default_factory=time.monotonic)
     _reader: "EpochReader | None" = None
     _rates: list[float] = field(default_factory=list)
 
@@ -74,20 +81,47 @@ class Attempt:
 
     def has_ended(self) -> bool:
         """Say whether the worker is gone."""
-        if self.process is not None:
-            return self.process.exit_code() is not None
+        if self.process is not None and self.process.exit_code() is not None:
+            return True
         identity = self.run.placement.identity if self.run.placement else ""
-        return identify(self.pid) != identity
+        if identify(self.pid) == identity:
+            return False
+        if self.process is None:
+            return True
+        self._gone_at = self._gone_at or time.monotonic()  # its exit code should be told any moment
+        return time.monotonic() - self._gone_at > _UNTOLD_S
 
     def observe(self) -> None:
         """Read its heartbeat and, on the CPU, how much memory it holds."""
         heartbeat = read_heartbeat(Path(self.order.heartbeat))
         if heartbeat is not None and heartbeat.attempt == self.order.attempt:
-            self.heartbeat = heartbeat
-            if heartbeat.step_seconds is not None:
-                self._rates = [*self._rates[-9:], heartbeat.step_seconds]
+            self._take_note(heartbeat)
         if self.order.device == "cpu":
             self.current_bytes = resident_bytes(self.pid) or 0
+
+    def _take_note(self, heartbeat: Heartbeat) -> None:
+        before, now = self.heartbeat, time.monotonic()
+        if before is None or heartbeat.beat != before.beat:
+            self._beaten_at = now
+        if before is None or (heartbeat.step, heartbeat.reports) != (before.step, before.reports):
+            self._stepped_at = now
+        self.heartbeat = heartbeat
+        if heartbeat.step_seconds is not None:
+            self._rates = [*self._rates[-9:], heartbeat.step_seconds]
+
+    def find_standstill(self, *, beat_s: float, step_s: float) -> str:
+        """Return in words how long the worker has stood still, or ``""`` when it has not, by this process's clock.
+
+        Args:
+            beat_s: seconds a worker may go without a heartbeat, which comes from a thread that nothing should stop.
+            step_s: seconds it may go without a step or an epoch's report; loading and compiling count.
+        """
+        now = time.monotonic()
+        if now - self._beaten_at > beat_s:
+            return f"no heartbeat for {now - self._beaten_at:.0f} s"
+        if now - self._stepped_at > step_s:
+            return f"no step for {now - self._stepped_at:.0f} s"
+        return ""
 
     def remaining_seconds(self) -> tuple[float, float] | None:
         """Return how long it still takes, as a range over the paces it was lately seen at; None before any."""
@@ -114,10 +148,17 @@ class Attempt:
         elif time.monotonic() - self._asked_at > grace_s:
             self._signal(signal.SIGKILL)
 
-    def kill(self, reason: str) -> None:
-        """Kill the worker at once."""
-        self.killed_for = reason
+    def kill(self, reason: str, *, cause: Cause) -> None:
+        """Kill the worker at once; ``cause`` decides what becomes of its run."""
+        self.killed_for, self._killed_as = reason, cause
         self._signal(signal.SIGKILL)
+
+    def kill_hung(self, reason: str) -> None:
+        """Let the worker write every thread's stack to its log, then kill it."""
+        if not self.has_ended():
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(_STACKS_S)
+        self.kill(f"{reason}; its stacks are in its log", cause="crash")
 
     def read_result(self) -> Result:
         """Return how the ended worker ended: in its own words, by the run's summary, or by what killed it."""
@@ -126,7 +167,7 @@ class Attempt:
         if written is not None and written.attempt == self.order.attempt:
             return written
         if self.killed_for:
-            return Result(self.order.attempt, "memory", self.killed_for, peak)
+            return Result(self.order.attempt, self._killed_as, self.killed_for, peak)
         summary = RunFolder(self.job.folder).read_summary() or {}
         if summary.get("status") in ("finished", "diverged"):
             return Result(self.order.attempt, summary["status"], summary["reason"], peak)

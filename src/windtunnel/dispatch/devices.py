@@ -9,6 +9,7 @@ from typing import Literal
 import psutil
 import pynvml
 
+from windtunnel.core.mps import describe_gpu_sharing
 from windtunnel.core.units import format_bytes
 from windtunnel.errors import UsageError
 
@@ -30,6 +31,8 @@ class Device:
         threads: CPU threads of each run; fixed, since the number may change a result's last bits.
         cores: CPU cores that runs on the CPU share.
         uuid: what CUDA_VISIBLE_DEVICES takes; empty for the CPU.
+        max_runs: runs it carries at most, whatever fits; None for any number.
+        sharing: how processes share it: ``MPS`` at the same time, ``time slices`` by turns; empty for the CPU.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Device:
     threads: int = 1
     cores: int = 1
     uuid: str = ""
+    max_runs: int | None = None
+    sharing: str = ""
 
 
 def find_devices(*, memory: int | None = None, cores: int | None = None, threads: int = 1) -> list[Device]:
@@ -117,7 +122,8 @@ def _gpu(number: int, handle: object, uuid: str, memory: int | None, threads: in
     total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
     if memory is not None and memory > total:
         raise UsageError(f"memory: {format_bytes(memory)} is more than the {format_bytes(total)} of cuda:{number}")
-    return Device(f"cuda:{number}", "cuda", memory or int(total * (1 - _KEPT_FREE)), threads, uuid=uuid)
+    kept = memory or int(total * (1 - _KEPT_FREE))
+    return Device(f"cuda:{number}", "cuda", kept, threads, uuid=uuid, sharing=describe_gpu_sharing())
 
 
 def _visible(uuids: list[str], setting: str | None) -> list[str]:

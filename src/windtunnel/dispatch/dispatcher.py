@@ -18,14 +18,16 @@ from windtunnel.dispatch.accounts import FreeBytes, find_overrunner
 from windtunnel.dispatch.attempt import Attempt
 from windtunnel.dispatch.control import read_wishes
 from windtunnel.dispatch.devices import Device, free_bytes
+from windtunnel.dispatch.forking import ForkCommand, ForkServers
+from windtunnel.dispatch.holders import Holders
 from windtunnel.dispatch.journal import Journal, hold_folder
-from windtunnel.dispatch.launch import Command, JobFolder, start_worker, write_order
+from windtunnel.dispatch.launch import Command, JobFolder, Launcher, write_order
 from windtunnel.dispatch.order import Order
 from windtunnel.dispatch.overview import take_snapshot
 from windtunnel.dispatch.packing import Admission, DeviceLoad, Task
 from windtunnel.dispatch.planner import Planner, count_threads, explain_misfit
 from windtunnel.dispatch.pricing import Pricing
-from windtunnel.dispatch.processes import identify
+from windtunnel.dispatch.processes import identify, wait_for_ends
 from windtunnel.dispatch.restore import restore
 from windtunnel.dispatch.retry import Verdict, judge
 from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, worker_command
@@ -51,6 +53,7 @@ class Dispatcher:
         view: shows people what happens.
         settings: how to behave.
         command: makes a worker's command from its order.
+        fork: makes the command of a server that forks workers; None starts each by its own command.
         free: says what is free on a device.
 
     Raises:
@@ -68,6 +71,7 @@ class Dispatcher:
         view: View | None = None,
         settings: Settings | None = None,
         command: Command = worker_command,
+        fork: ForkCommand | None = None,
         free: FreeBytes = free_bytes,
     ) -> None:
         self._settings = settings or Settings()
@@ -76,13 +80,17 @@ class Dispatcher:
         self._devices = {device.name: device for device in devices}
         self._pricing = Pricing(estimate, record)
         self._view = view or SilentView()
-        self._command = command
+        servers = ForkServers(fork, self._folder) if fork is not None else None
+        self._servers = servers
+        self._launcher = Launcher(command, servers, self._view.note)
+        self._holders = Holders(self._folder / "shared", devices, self._settings.share_data)
         self._state = SweepState()
         self._jobs: dict[str, Job] = {}
         self._claimed: list[Job] = []
         self._prices: dict[str, Estimate] = {}
         self._attempts: dict[str, Attempt] = {}
         self._queue: list[Task] | None = None
+        self._free = free
         self._planner = Planner(self._settings.policy, devices, free)
         self._is_told = False
         self._stopped = False
@@ -101,9 +109,11 @@ class Dispatcher:
             self._journal = Journal(self._folder / "journal.jsonl")
             stack.callback(self._journal.close)
             stack.enter_context(self._pricing)
+            stack.callback(self._launcher.close)
             interruption = stack.enter_context(listen_for_signals())
             self._restore()
             self._loop(interruption)
+            self._holders.give_up()
         return [run.outcome for run in self._state.runs.values() if run.outcome is not None]
 
     def look(self) -> Snapshot:
@@ -119,12 +129,15 @@ class Dispatcher:
                 self._stop_all()
                 raise DispatchInterrupted(interruption.signal, self._folder.parent)
             self._tick()
-            time.sleep(self._settings.poll_s)
+            wait_for_ends([attempt.pid for attempt in self._attempts.values()], self._settings.poll_s)
 
     def _tick(self) -> None:
         for attempt in list(self._attempts.values()):
             self._watch(attempt)
         self._enforce_memory()
+        for said in self._holders.poll():
+            self._view.note(said)
+            self._queue = None
         self._drop_lost_claims()
         self._take()
         self._hear_wishes()
@@ -146,6 +159,9 @@ class Dispatcher:
     # Coming back
 
     def _restore(self) -> None:
+        if self._servers is not None:
+            for device in self._devices.values():
+                self._servers.prepare(device)
         self._state, self._jobs = restore(self._journal.events, self._source)
         self._note("opened", pid=os.getpid(), devices=[asdict(device) for device in self._devices.values()])
         for run in self._state.runs.values():
@@ -153,6 +169,20 @@ class Dispatcher:
                 self._prices[run.id] = Estimate(**run.estimate)
             if run.placement is not None:
                 self._adopt(run, run.placement)
+        if self._settings.retry_failed:
+            self._retry_failed()
+
+    def _retry_failed(self) -> None:
+        """Give runs that ended badly another go; one that diverged begins anew, for its folder has its end."""
+        for run in list(self._state.runs.values()):
+            status = run.outcome.status if run.outcome is not None else ""
+            if status not in ("failed", "diverged") or run.retried:
+                continue
+            folder, fresh = self._jobs[run.id].folder, status == "diverged"
+            if fresh and folder.exists():
+                folder.rename(self._files(run.id).path / "diverged")
+            self._note("retried", job=run.id, fresh=fresh)
+            self._view.note(f"{run.id} goes once more, since it {status}")
 
     def _adopt(self, run: RunState, placement: Placement) -> None:
         order = Order.read(self._files(run.id).order(run.attempts))
@@ -172,6 +202,10 @@ class Dispatcher:
             self._settle(attempt)
         elif attempt.run.stopping:
             attempt.ask_to_stop(self._settings.grace_s)
+        elif not attempt.killed_for:
+            still = attempt.find_standstill(beat_s=self._settings.beat_s, step_s=self._settings.step_s)
+            if still:
+                attempt.kill_hung(f"hung: {still}")
 
     def _settle(self, attempt: Attempt) -> None:
         run, result, device = attempt.run, attempt.read_result(), self._devices.get(attempt.device)
@@ -186,15 +220,26 @@ class Dispatcher:
         self._forget_paces(attempt.device)
         peak = max(result.peak_bytes or 0, attempt.measured_bytes) or None
         if isinstance(judged, Verdict):
-            self._end(run, judged, peak)
+            spent = time.time() - run.placement.since if run.placement and run.attempts == 1 else None
+            self._end(run, judged, peak, spent)
         else:
             self._note("requeued", job=run.id, peak_bytes=peak, **asdict(judged))
             self._view.note(f"{run.id} goes back into the queue: {judged.reason}")
 
-    def _end(self, run: RunState, verdict: Verdict, peak: int | None = None) -> None:
+    def _end(
+        self, run: RunState, verdict: Verdict, peak: int | None = None, worker_seconds: float | None = None
+    ) -> None:
         job = self._jobs[run.id]
         summary = RunFolder(job.folder).read_summary() or {}
-        self._note("ended", job=run.id, **asdict(verdict), peak_bytes=peak, summary=summary, attempts=run.attempts)
+        self._note(
+            "ended",
+            job=run.id,
+            **asdict(verdict),
+            peak_bytes=peak,
+            summary=summary,
+            attempts=run.attempts,
+            worker_seconds=worker_seconds,
+        )
         if run.outcome is not None:
             self._source.finish(run.outcome)
             self._pricing.record(job, run.outcome)
@@ -205,10 +250,14 @@ class Dispatcher:
     def _enforce_memory(self) -> None:
         """Kill the worker furthest over its share where those on the CPU hold more than they may."""
         for device in self._devices.values():
-            overrunner = find_overrunner(device, self._on(device.name)) if device.kind == "cpu" else None
+            if device.kind != "cpu":
+                continue
+            free = self._free(device)
+            overrunner = find_overrunner(device, self._on(device.name), free)
             if overrunner is not None and not overrunner.killed_for:
-                held = format_bytes(overrunner.current_bytes)
-                overrunner.kill(f"held {held} when the runs together went over {format_bytes(device.total_bytes)}")
+                held, total = format_bytes(overrunner.current_bytes), format_bytes(device.total_bytes)
+                reason = f"held {held} when memory ran short ({format_bytes(free)} free, runs may hold {total})"
+                overrunner.kill(reason, cause="memory")
 
     def _stop_all(self) -> None:
         self._stopped = True
@@ -221,7 +270,7 @@ class Dispatcher:
                 time.sleep(min(self._settings.poll_s, 0.1))
         except KeyboardInterrupt:
             for attempt in self._attempts.values():
-                attempt.kill("a second Ctrl-C")
+                attempt.kill("a second Ctrl-C", cause="lost")
             raise
 
     def _forget_paces(self, device: str) -> None:
@@ -294,10 +343,14 @@ class Dispatcher:
     def _start_what_fits(self) -> None:
         if self._queue is None:
             self._queue = self._plan()
-        if not self._queue:
+        if not self._queue or not self._launcher.is_ready():
             return
         loads = self._loads()
         admissions = self._planner.admit(self._queue, loads)
+        if not admissions and not self._attempts and self._holders.give_up():
+            self._view.note("images are copied by every run from now on: nothing fits beside their holders")
+            self._queue = None
+            return
         if not admissions and not self._attempts and not self._is_told:
             free = max(load.free for load in loads)
             self._view.note(f"nothing fits: at most {format_bytes(free)} are free, other processes hold the rest")
@@ -307,13 +360,21 @@ class Dispatcher:
 
     def _plan(self) -> list[Task]:
         """Return what waits and is priced, in the order it is wanted; kept until something happens."""
-        tasks, misfits = self._planner.make_tasks(self._waiting(), self._jobs, self._prices)
+        waiting = self._waiting()
+        unsettled = self._holders.settle([self._jobs[run.id] for run in waiting], self._prices)
+        prices = {
+            run.id: self._holders.reduce(self._jobs[run.id], self._prices[run.id])
+            for run in waiting
+            if run.id in self._prices and run.id not in unsettled
+        }
+        tasks, misfits = self._planner.make_tasks(waiting, self._jobs, prices)
         for misfit in misfits:
             self._end(self._state.runs[misfit.task.id], Verdict("failed", explain_misfit(misfit)))
         return self._planner.order(tasks, may_search=not self._pricing.is_busy)
 
     def _loads(self) -> list[DeviceLoad]:
-        return self._planner.make_loads(list(self._attempts.values()), self._prices, self._is_unproven)
+        held = {name: self._holders.bytes_on(device) for name, device in self._devices.items()}
+        return self._planner.make_loads(list(self._attempts.values()), self._prices, self._is_unproven, held)
 
     def _is_unproven(self, attempt: Attempt) -> bool:
         """Say whether it is still to be seen what this newcomer needs; not where an earlier run measured it."""
@@ -324,9 +385,20 @@ class Dispatcher:
     def _start(self, admission: Admission) -> None:
         run, device = self._state.runs[admission.task.id], self._devices[admission.device]
         job, files = self._jobs[run.id], self._files(run.id)
+        if self._holders.has_lost(job):
+            self._queue = None
+            return
         reserved = device.total_bytes if run.alone else int(admission.task.memory)
-        order = write_order(files, job, device, self._prices[run.id], attempt=run.attempts + 1, reserved=reserved)
-        process = start_worker(files, order, device, count_threads(job.experiment, device), self._command)
+        order = write_order(
+            files,
+            job,
+            device,
+            self._prices[run.id],
+            attempt=run.attempts + 1,
+            reserved=reserved,
+            shared=self._holders.address(job, device),
+        )
+        process = self._launcher.start(files, order, device, count_threads(job.experiment, device))
         self._note(
             "admitted",
             job=run.id,

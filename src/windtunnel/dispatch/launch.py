@@ -7,8 +7,9 @@ from pathlib import Path
 from windtunnel.config.files import dump_yaml
 from windtunnel.core.files import write_text
 from windtunnel.dispatch.devices import Device, worker_environment
+from windtunnel.dispatch.forking import ForkError, ForkServers
 from windtunnel.dispatch.order import Order
-from windtunnel.dispatch.processes import GatedProcess
+from windtunnel.dispatch.processes import GatedProcess, WorkerProcess
 from windtunnel.dispatch.types import Estimate, Job
 
 Command = Callable[[Path], list[str]]
@@ -31,9 +32,16 @@ class JobFolder:
 
 
 def write_order(
-    folder: JobFolder, job: Job, device: Device, estimate: Estimate, *, attempt: int, reserved: int
+    folder: JobFolder,
+    job: Job,
+    device: Device,
+    estimate: Estimate,
+    *,
+    attempt: int,
+    reserved: int,
+    shared: str = "",
 ) -> Order:
-    """Write down what a worker is to do and return it."""
+    """Write down what a worker is to do and return it; ``shared`` is the address of who holds its images."""
     folder.path.mkdir(parents=True, exist_ok=True)
     experiment = folder.path / "experiment.yaml"
     if not experiment.exists():
@@ -50,12 +58,43 @@ def write_order(
         cap_bytes=reserved - context if device.kind == "cuda" else None,
         context_bytes=context,
         claim=job.claim,
+        shared=shared,
     )
     order.write(folder.order(attempt))
     return order
 
 
-def start_worker(folder: JobFolder, order: Order, device: Device, threads: int, command: Command) -> GatedProcess:
-    """Start the worker for ``order``; it waits at its gate."""
-    words = command(folder.order(order.attempt).absolute())
-    return GatedProcess(words, environment=worker_environment(device, threads), log=folder.log)
+class Launcher:
+    """Starts workers: as forks of a server that has torch imported, or each as a new process.
+
+    Args:
+        command: makes a worker's command from its order.
+        servers: who forks; None starts every worker by its command.
+        say: tells people when forking turned out not to work and is given up.
+    """
+
+    def __init__(self, command: Command, servers: ForkServers | None, say: Callable[[str], None]) -> None:
+        self._command = command
+        self._servers = servers
+        self._say = say
+
+    def is_ready(self) -> bool:
+        """Say whether a worker can be started without waiting."""
+        return self._servers is None or self._servers.are_ready()
+
+    def start(self, folder: JobFolder, order: Order, device: Device, threads: int) -> WorkerProcess:
+        """Start the worker for ``order``; it waits at its gate."""
+        path = folder.order(order.attempt).absolute()
+        if self._servers is not None and threads == device.threads:
+            try:
+                return self._servers.start(device, path, folder.log)
+            except ForkError as error:
+                self._say(f"workers are started one by one from now on, since their fork server failed: {error}")
+                self.close()
+        return GatedProcess(self._command(path), environment=worker_environment(device, threads), log=folder.log)
+
+    def close(self) -> None:
+        """Let fork servers end; workers go on."""
+        if self._servers is not None:
+            self._servers.close()
+        self._servers = None

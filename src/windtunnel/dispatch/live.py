@@ -147,7 +147,8 @@ def _draw_queue(waiting: tuple[WaitingView, ...]) -> Table:
 
 def _device_cells(device: DeviceView) -> tuple[str, ...]:
     sizes = (device.used_bytes, device.predicted_bytes, device.free_bytes, device.total_bytes)
-    return (device.name, str(device.runs), *map(format_bytes, sizes))
+    name = f"{device.name} ({device.sharing})" if device.sharing else device.name
+    return (name, str(device.runs), *map(format_bytes, sizes))
 
 
 def _run_cells(run: RunView) -> tuple[str, ...]:

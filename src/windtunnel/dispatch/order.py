@@ -30,6 +30,7 @@ class Order:
         cap_bytes: memory it may hold by its own allocator; None when it is watched from outside.
         context_bytes: memory on its device that its allocator does not count.
         claim: path of the file that says the run is its own; it stops when the file is gone. Empty for none.
+        shared: socket of the process that holds its images on the device; empty where it makes a copy.
     """
 
     job: str
@@ -42,6 +43,7 @@ class Order:
     cap_bytes: int | None = None
     context_bytes: int = 0
     claim: str = ""
+    shared: str = ""
 
     def write(self, path: Path) -> None:
         """Write the order to ``path``."""

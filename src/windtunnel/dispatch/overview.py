@@ -72,6 +72,7 @@ def _view_device(load: DeviceLoad, attempts: Sequence[Attempt]) -> DeviceView:
         predicted_bytes=sum(attempt.counted_bytes for attempt in here),
         free_bytes=int(load.free),
         runs=len(here),
+        sharing=load.sharing,
     )
 
 

@@ -52,6 +52,8 @@ class DeviceLoad:
         newcomers: runs that may still be started on it now.
         compute_limit: compute shares it may carry under a policy that looks at compute.
         exclusive: whether the run on it must stay alone.
+        max_runs: runs it may carry, whatever the policy says; None for any number.
+        sharing: how runs share it, in words for people; empty for the CPU.
     """
 
     name: str
@@ -62,6 +64,8 @@ class DeviceLoad:
     newcomers: float = math.inf
     compute_limit: float = math.inf
     exclusive: bool = False
+    max_runs: int | None = None
+    sharing: str = ""
 
 
 class Admission(NamedTuple):
@@ -185,7 +189,7 @@ def fits(task: Task, device: DeviceLoad, policy: Policy) -> bool:
         return False
     if device.runs == 0:
         return True
-    if task.alone or (policy.max_runs is not None and device.runs >= policy.max_runs):
+    if task.alone or device.runs >= _most_runs(device, policy):
         return False
     return device.compute + task.compute <= _compute_limit(device, policy)
 
@@ -217,6 +221,10 @@ def find_misfits(tasks: Iterable[Task], devices: Sequence[DeviceLoad]) -> list[M
     return misfits
 
 
+def _most_runs(device: DeviceLoad, policy: Policy) -> float:
+    return min(limit for limit in (device.max_runs, policy.max_runs, math.inf) if limit is not None)
+
+
 def _compute_limit(device: DeviceLoad, policy: Policy) -> float:
     if policy.compute_cap is None:
         return math.inf
@@ -240,7 +248,7 @@ def _has_room(device: DeviceLoad, smallest: tuple[float, float], policy: Policy)
         return False
     if device.runs == 0:
         return True
-    if policy.max_runs is not None and device.runs >= policy.max_runs:
+    if device.runs >= _most_runs(device, policy):
         return False
     return device.compute + compute <= _compute_limit(device, policy)
 

@@ -70,8 +70,16 @@ class Planner:
         attempts: Sequence[Attempt],
         prices: Mapping[str, Estimate],
         is_unproven: Callable[[Attempt], bool],
+        shared: Mapping[str, int],
     ) -> list[DeviceLoad]:
-        """Return every device with what is on it; an unproven run counts twice, as it may need more than promised."""
+        """Return every device with what is on it; an unproven run counts twice, as it may need more than promised.
+
+        Args:
+            attempts: the workers.
+            prices: estimates, by job id.
+            is_unproven: whether it is still to be seen what a worker needs.
+            shared: bytes of images that lie on each device once for all runs, by the device's name.
+        """
         loads = []
         for device in self._devices:
             here = [attempt for attempt in attempts if attempt.device == device.name]
@@ -79,7 +87,7 @@ class Planner:
                 compute_share(count_threads(attempt.job.experiment, device), device, prices[attempt.job.id])
                 for attempt in here
             ]
-            load = make_load(device, here, shares, self._free(device))
+            load = make_load(device, here, shares, self._free(device), shared=shared[device.name])
             load.free = max(load.free - sum(attempt.counted_bytes for attempt in here if is_unproven(attempt)), 0)
             loads.append(load)
         return loads
@@ -105,6 +113,7 @@ class Planner:
                 device.total_bytes,
                 device.total_bytes,
                 compute_limit=1.0 if device.kind == "cpu" else float("inf"),
+                max_runs=device.max_runs,
             )
             for device in self._devices
         ]

@@ -3,14 +3,19 @@
 import errno
 import os
 import resource
+import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 _GATE = 'read -r line || exit 75; exec "$@" </dev/null'
+_GONE_S = 0.02
 _STATE_FIELD, _START_FIELD = 0, 19  # of /proc/PID/stat behind the command's name, see proc(5)
 
 
@@ -51,6 +56,19 @@ class GatedProcess:
         return self._process.poll()
 
 
+class WorkerProcess(Protocol):
+    """A worker's process, held at its gate until it is let go."""
+
+    pid: int
+    identity: str
+
+    def release(self) -> None:
+        """Let the process begin."""
+
+    def exit_code(self) -> int | None:
+        """Return its exit code, negative for a signal, or None while it runs or when nobody can tell any more."""
+
+
 def identify(pid: int) -> str | None:
     """Return what tells process ``pid`` from a later one with the same id, or None when it does not run.
 
@@ -74,6 +92,25 @@ def signal_group(pid: int, number: signal.Signals) -> bool:
             return False
         raise
     return True
+
+
+def wait_for_ends(pids: Iterable[int], timeout_s: float) -> None:
+    """Wait until one of the processes has ended, for ``timeout_s`` seconds at most."""
+    if not hasattr(os, "pidfd_open"):
+        time.sleep(timeout_s)
+        return
+    with ExitStack() as stack:
+        poll = select.poll()
+        for pid in pids:
+            try:
+                number = os.pidfd_open(pid)
+            except OSError:  # it has ended and is gone already
+                time.sleep(min(timeout_s, _GONE_S))
+                return
+            stack.callback(os.close, number)
+            poll.register(number, select.POLLIN)
+        if poll.poll(timeout_s * 1000):
+            time.sleep(_GONE_S)  # whoever it belongs to has to hear of it first
 
 
 def resident_bytes(pid: int) -> int | None:

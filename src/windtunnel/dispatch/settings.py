@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from windtunnel.dispatch.holders import ShareData
 from windtunnel.errors import WindtunnelError
 from windtunnel.training.interruption import EXIT_CODES
 
@@ -20,19 +21,27 @@ class Settings:
         policy: ``auto`` or the name of a packing policy.
         retries: worker crashes forgiven for each run.
         lookahead: jobs kept waiting at most; a source that learns from outcomes wants few.
-        poll_s: seconds between two looks at files and processes.
+        poll_s: seconds between two looks at files and processes; a worker's end is seen at once.
         grace_s: seconds a worker has to save before it is killed.
         warm_up_steps: updates after which the estimate of a newcomer's memory is believed; till then it counts twice.
         warm_up_s: seconds after which it is believed anyway.
+        share_data: whether a data set lies on a device once for all its runs: ``auto`` on GPUs, ``on``, or ``off``.
+        retry_failed: whether runs that failed or diverged before go once more, each of them once in its life.
+        beat_s: seconds without a heartbeat after which a worker is taken to hang.
+        step_s: seconds without a step or an epoch's report after which it is, too.
     """
 
     policy: str = "auto"
     retries: int = 2
     lookahead: int = 1000
-    poll_s: float = 0.5
+    poll_s: float = 1.0
     grace_s: float = 30.0
     warm_up_steps: int = 3
     warm_up_s: float = 60.0
+    share_data: ShareData = "auto"
+    retry_failed: bool = False
+    beat_s: float = 120.0
+    step_s: float = 3600.0
 
 
 class DispatchInterrupted(WindtunnelError):

@@ -16,6 +16,7 @@ class DeviceView:
         predicted_bytes: memory set aside for its runs.
         free_bytes: memory a newcomer may have.
         runs: runs on it.
+        sharing: how runs share it, ``MPS`` or ``time slices``; empty for the CPU.
     """
 
     name: str
@@ -24,6 +25,7 @@ class DeviceView:
     predicted_bytes: int
     free_bytes: int
     runs: int
+    sharing: str = ""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class RunState:
         estimate: what it was expected to need, as the journal has it.
         note: why it waits again.
         outcome: how it ended, once it has.
+        retried: whether it was given another go after it had ended badly; that happens once.
     """
 
     id: str
@@ -63,6 +64,7 @@ class RunState:
     estimate: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     outcome: Outcome | None = None
+    retried: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -130,6 +132,23 @@ class SweepState:
             summary=event["summary"],
             attempts=event["attempts"],
             peak_bytes=run.peak_bytes,
+            worker_seconds=event.get("worker_seconds"),
+        )
+
+    def _on_retried(self, event: Event) -> None:
+        """A run that ended badly goes once more, as if it had not been tried, but for its number of workers."""
+        before = self.runs[event["job"]]
+        last_epoch = 0 if event["fresh"] else before.last_epoch
+        self.runs[before.id] = RunState(
+            before.id,
+            before.folder,
+            before.priority,
+            before.attempts,
+            peak_bytes=before.peak_bytes,
+            last_epoch=last_epoch,
+            estimate=before.estimate,
+            note=f"once more, since it {before.outcome.status}" if before.outcome else "",
+            retried=True,
         )
 
     def _on_control(self, event: Event) -> None:

@@ -20,6 +20,7 @@ class Estimate:
         seconds: wall clock of the whole run alone on the device; None when unknown.
         low_seconds: lower end of the range around ``seconds``.
         high_seconds: upper end of the range around ``seconds``.
+        startup_seconds: of these, what a worker needs before it trains and after, measured; 0 when not known.
         compute_share: share of the device's compute the run keeps busy when alone, 0..1.
         source: ``traced`` on meta tensors, ``measured`` by an earlier run of its kind, ``given`` by the user.
     """
@@ -29,6 +30,7 @@ class Estimate:
     seconds: float | None = None
     low_seconds: float | None = None
     high_seconds: float | None = None
+    startup_seconds: float = 0.0
     compute_share: float = 1.0
     source: Literal["traced", "measured", "given"] = "traced"
 
@@ -64,6 +66,7 @@ class Outcome:
         summary: the run's ``summary.json``, empty when it never wrote one.
         attempts: worker processes that were started for it.
         peak_bytes: largest memory any of them was seen to hold; None when never measured.
+        worker_seconds: wall clock of the only worker it had, from its start to its end; None when it had several.
     """
 
     job: str
@@ -72,6 +75,7 @@ class Outcome:
     summary: dict[str, Any] = field(default_factory=dict)
     attempts: int = 1
     peak_bytes: int | None = None
+    worker_seconds: float | None = None
 
 
 class JobSource(Protocol):

@@ -4,6 +4,7 @@ A process a run, since a CUDA fault, an allocator gone wrong or a kill then touc
 memory back. The worker trains the ordered experiment in its folder, or goes on there, and says in files how it goes.
 """
 
+import faulthandler
 import fcntl
 import os
 import signal
@@ -109,8 +110,14 @@ def run_order(order: Order) -> int:
     return exit_code
 
 
+def listen_for_stack_requests() -> None:
+    """Write every thread's stack to the log when SIGUSR1 asks for it, as it does before a hung worker is killed."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+
 def main() -> None:
     """Carry out the order whose path is the only argument."""
+    listen_for_stack_requests()
     sys.exit(run_order(Order.read(Path(sys.argv[1]))))
 
 
@@ -121,6 +128,7 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
     from windtunnel.config.experiment import Experiment
     from windtunnel.config.files import read_yaml
     from windtunnel.config.problems import validate_tree
+    from windtunnel.data.sharing import ADDRESS_VARIABLE
     from windtunnel.track.console import LineTracker
     from windtunnel.training.run import train_in
 
@@ -128,6 +136,8 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
         path = Path(order.experiment)
         experiment = validate_tree(Experiment, read_yaml(path), str(path))
         _cap_memory(order)
+        if order.shared:
+            os.environ[ADDRESS_VARIABLE] = order.shared
         _wait_for_predecessor(Path(order.folder))
         log = LineTracker(Console(file=sys.stdout, no_color=True))
         result = train_in(Path(order.folder), experiment, trackers=[pulse, log])

@@ -1,7 +1,9 @@
 """Where a sweep's runs are trained: here, in a shared folder's machines, on a Ray cluster, or here as one network."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,14 +12,19 @@ from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
 from windtunnel.dispatch.dispatcher import Dispatcher, Settings
 from windtunnel.dispatch.estimate.estimator import Estimator
+from windtunnel.dispatch.forking import fork_server_command
 from windtunnel.dispatch.head import PoolHead
+from windtunnel.dispatch.holders import ShareData
+from windtunnel.dispatch.mps import run_daemon
 from windtunnel.dispatch.portfolio import check_policy
+from windtunnel.dispatch.settings import FOLDER
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import JobSource, Outcome
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
 from windtunnel.sweeps.fused import FusedSweep, refuse_pruning
 
+StartName = Literal["auto", "fork", "spawn"]
 EngineName = Literal["local", "join", "ray", "fused"]
 
 
@@ -31,6 +38,7 @@ class Machine:
         parallel: most runs at a time on the CPU; None for as many as there are cores for.
         cores: CPU cores to use; None for those this process may use.
         threads: CPU threads of each run.
+        max_runs: runs at a time on each device, whatever fits; None for any number.
     """
 
     device: str = "auto"
@@ -38,6 +46,7 @@ class Machine:
     parallel: int | None = None
     cores: int | None = None
     threads: int = 1
+    max_runs: int | None = None
 
     @property
     def usable_cores(self) -> int | None:
@@ -50,7 +59,7 @@ class Machine:
         Raises:
             UsageError: names the field.
         """
-        for name in ("memory", "parallel", "cores", "threads"):
+        for name in ("memory", "parallel", "cores", "threads", "max_runs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name}: {value} is not above 0")
@@ -68,10 +77,10 @@ class Machine:
             raise UsageError(self._say_unknown(found))
         if self.parallel is not None and chosen[0].kind != "cpu":
             raise UsageError(
-                "parallel: limits runs on the CPU; on a GPU memory and compute decide, or for one run at a time "
-                "policy one_per_device"
+                "parallel: limits runs on the CPU; on a GPU memory and compute decide, or a limit for each device "
+                "(--max-runs-per-device)"
             )
-        return chosen
+        return [replace(device, max_runs=self.max_runs) for device in chosen]
 
     def _find_all(self) -> list[Device]:
         if self.device == "cpu":
@@ -96,12 +105,21 @@ class Engine:
         machine: what of this machine, or of each node, may be used.
         policy: how runs are packed: ``auto`` or the name of a policy.
         address: of the Ray cluster; ``auto`` for the one on this machine.
+        start: ``fork`` starts workers as forks of a process that has torch imported, ``spawn`` each anew; ``auto``
+            forks on Linux's CPU. On GPUs forking has not been tried.
+        share_data: whether a data set lies on a device once for all its runs: ``auto`` on GPUs, ``on``, ``off``.
+        retry_failed: whether runs that failed or diverged earlier go once more.
+        mps: whether to have NVIDIA's MPS daemon for the sweep, and start one where none answers.
     """
 
     name: EngineName = "local"
     machine: Machine = Machine()
     policy: str = "auto"
     address: str = "auto"
+    start: StartName = "auto"
+    share_data: ShareData = "auto"
+    retry_failed: bool = False
+    mps: bool = False
 
     def check(self, config: SweepConfig) -> None:
         """Refuse what this engine cannot do, before anything is written.
@@ -112,9 +130,23 @@ class Engine:
         check_policy(self.policy)
         self.machine.check()
         if self.name == "local":
-            self.machine.find_devices()
+            self._check_devices()
+        for option in ("retry_failed", "mps"):
+            if getattr(self, option) and self.name != "local":
+                raise UsageError(f"{option}: runs are not started here with engine {self.name}; use engine local")
         if self.name == "fused":
             refuse_pruning(config.pruning)
+
+    def _check_devices(self) -> None:
+        devices = self.machine.find_devices()
+        if self.mps and devices[0].kind != "cuda":
+            raise UsageError("mps: there is no GPU here whose runs could share it; leave --mps out")
+        if self.start == "fork" and sys.platform != "linux":
+            raise UsageError("start: fork needs Linux; use auto or spawn")
+
+    def prepare(self, folder: Path) -> AbstractContextManager[None]:
+        """Return the block in which the sweep in ``folder`` is to be built and run."""
+        return run_daemon(folder / FOLDER) if self.mps else nullcontext()
 
     def try_out(self, experiments: Sequence[Experiment]) -> None:
         """Find out whether runs can begin here at all, by what their estimates need: data, model, groups.
@@ -128,7 +160,7 @@ class Engine:
 
     def build(self, folder: Path, source: JobSource, view: View | None) -> "Runner":
         """Return what runs the jobs of ``source`` in the sweep's ``folder``."""
-        settings = Settings(policy=self.policy)
+        settings = Settings(policy=self.policy, share_data=self.share_data, retry_failed=self.retry_failed)
         if self.name == "join":
             return PoolHead(folder, source, view=view, settings=settings)
         if self.name == "fused":
@@ -145,6 +177,12 @@ class Engine:
             record=estimator.record_outcome,
             view=view,
             settings=settings,
+            fork=fork_server_command if self._forks(devices) else None,
+        )
+
+    def _forks(self, devices: Sequence[Device]) -> bool:
+        return self.start == "fork" or (
+            self.start == "auto" and sys.platform == "linux" and all(device.kind == "cpu" for device in devices)
         )
 
     def _build_ray(self, folder: Path, source: JobSource, view: View | None, settings: Settings) -> "Runner":

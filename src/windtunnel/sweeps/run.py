@@ -69,6 +69,13 @@ class SweepResult:
             raise UsageError(f"no run of {self.folder.path} has measured the metric yet")
         return first
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from windtunnel.report.notebook import show_points
+
+        metric = self.folder.read_definition().config.metric
+        return show_points(self.points(), metric=metric, folder=self.folder.path)
+
 
 def sweep(
     source: str | SweepConfig,
@@ -106,7 +113,8 @@ def run_definition(
     if not (definition.folder(runs_dir) / DEFINITION_FILE).exists():
         engine.try_out(_one_of_each_data_set(definition))
     folder = create_sweep(definition, runs_dir)
-    return SweepResult(folder, engine.build(folder.path, Study(definition, folder), view).run())
+    with engine.prepare(folder.path):
+        return SweepResult(folder, engine.build(folder.path, Study(definition, folder), view).run())
 
 
 def _one_of_each_data_set(definition: Definition) -> list[Experiment]:

@@ -16,6 +16,7 @@ import torch
 import windtunnel
 from windtunnel.config.run import RuntimeConfig
 from windtunnel.core.device import AllocatorState, describe_device, tune_host_allocator
+from windtunnel.core.mps import describe_gpu_sharing
 from windtunnel.training.assemble import Parts
 
 _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "numba", "triton")
@@ -56,6 +57,7 @@ def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, A
         "cuda": torch.version.cuda,
         "allocator": asdict(allocator),
         "placement": str(parts.placement),
+        "gpu_sharing": describe_gpu_sharing() if parts.device.type == "cuda" else None,
         "processes": parts.team.size,
         "augment_backend": parts.loader.transform.backend,
         "data": {

@@ -18,7 +18,7 @@ from windtunnel.dispatch.estimate.asking import ask_for_context, ask_for_traces
 from windtunnel.dispatch.estimate.history import History, Measured
 from windtunnel.dispatch.estimate.kinds import kind_key
 from windtunnel.dispatch.estimate.machine import count_cores, describe_machine, device_kind, has_gpu
-from windtunnel.dispatch.estimate.timing import Duration, duration_by_work, duration_of_kind
+from windtunnel.dispatch.estimate.timing import Duration, duration_by_work, duration_of_kind, typical_startup
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.dispatch.types import Estimate, Job, Outcome
 from windtunnel.errors import UsageError
@@ -111,6 +111,7 @@ class Estimator:
         peak_bytes: int | None,
         seconds: float | None = None,
         step_seconds: float | None = None,
+        startup_seconds: float | None = None,
     ) -> None:
         """Remember what a run of ``experiment`` needed on this machine.
 
@@ -119,6 +120,7 @@ class Estimator:
             peak_bytes: largest memory its process held on the device.
             seconds: wall clock of the whole run.
             step_seconds: a training step after warm-up.
+            startup_seconds: what its worker took besides.
         """
         key = kind_key(experiment)
         traced = _read_trace(key)
@@ -133,6 +135,7 @@ class Estimator:
                 seconds=seconds,
                 step_seconds=step_seconds,
                 step_flops=traced.step_flops if traced else None,
+                startup_seconds=startup_seconds,
             )
         )
 
@@ -142,11 +145,13 @@ class Estimator:
             return
         spent, steps = outcome.summary.get("seconds", {}), outcome.summary.get("steps", 0)
         seconds = sum(spent.values()) if outcome.attempts == 1 and spent else None
+        whole = outcome.worker_seconds
         self.record(
             job.experiment,
             peak_bytes=outcome.peak_bytes,
             seconds=seconds,
             step_seconds=spent["train"] / steps if steps and "train" in spent else None,
+            startup_seconds=max(whole - seconds, 0.0) if whole is not None and seconds is not None else None,
         )
 
     def _threads_of(self, experiment: Experiment) -> int:
@@ -182,12 +187,14 @@ class Estimator:
         duration = duration_of_kind([each for each in like if each.kind == key], epochs)
         if duration is None and traced is not None:
             duration = duration_by_work(like, traced, epochs)
+        startup = typical_startup(history)
         estimate = Estimate(
             bytes=sum(parts.values()),
             parts=parts,
-            seconds=duration.seconds if duration else None,
-            low_seconds=duration.low if duration else None,
-            high_seconds=duration.high if duration else None,
+            seconds=duration.seconds + startup if duration else None,
+            low_seconds=duration.low + startup if duration else None,
+            high_seconds=duration.high + startup if duration else None,
+            startup_seconds=startup,
             compute_share=min(threads / count_cores(), 1.0) if threads and self._device == "cpu" else 1.0,
             source="measured" if peaks else "traced",
         )

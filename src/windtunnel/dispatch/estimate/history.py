@@ -10,7 +10,7 @@ from typing import Any
 from windtunnel.core.places import cache_root
 from windtunnel.data.locks import locked
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Measured:
         epochs: epochs it trained.
         step_seconds: a training step after warm-up, alone; None when not measured.
         step_flops: floating-point operations of a training step; None when it was never traced.
+        startup_seconds: wall clock its worker took besides, before and after the run; None when not measured.
         unix_time: when, in seconds.
     """
 
@@ -39,6 +40,7 @@ class Measured:
     seconds: float | None = None
     step_seconds: float | None = None
     step_flops: int | None = None
+    startup_seconds: float | None = None
     unix_time: float = 0.0
 
 

@@ -39,6 +39,12 @@ def duration_of_kind(measured: Sequence[Measured], epochs: float) -> Duration | 
     return Duration(min(seconds) * _SAME_KIND[0], median(seconds), max(seconds) * _SAME_KIND[1], runs)
 
 
+def typical_startup(measured: Sequence[Measured]) -> float:
+    """Return the seconds a worker takes besides its run, by the last ones of any kind; 0 where none was measured."""
+    seconds = [each.startup_seconds for each in measured if each.startup_seconds is not None][-_RECENT:]
+    return median(seconds) if seconds else 0.0
+
+
 def duration_by_work(measured: Sequence[Measured], traced: Traced, epochs: float) -> Duration | None:
     """Return the duration by the floating-point operations a second that other kinds reached, or None without any.
 

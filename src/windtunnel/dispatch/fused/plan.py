@@ -70,6 +70,7 @@ _OBSTACLES: dict[str, Callable[[Experiment], bool]] = {
     "runtime.precision": lambda experiment: experiment.runtime.precision == "float16",
     "runtime.low_precision_weights": lambda experiment: experiment.runtime.low_precision_weights,
     "runtime.compile": lambda experiment: experiment.runtime.compile != "off",
+    "runtime.convolution": lambda experiment: experiment.runtime.convolution != "direct",
     "runtime.cuda_graph": lambda experiment: experiment.runtime.cuda_graph,
 }
 
