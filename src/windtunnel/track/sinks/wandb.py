@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import wandb
 
@@ -40,7 +41,7 @@ class WandbSink:
 
     def _init_online_or_offline(self, run: RunStart) -> tuple[wandb.Run, str]:
         try:
-            opened = _init(run, os.environ.get("WANDB_MODE"))
+            opened = _init(run, None)
         except wandb.Error as error:
             if "WANDB_MODE" in os.environ:
                 raise
@@ -51,7 +52,7 @@ class WandbSink:
         return opened, str(opened.url)
 
 
-def _init(run: RunStart, mode: str | None) -> wandb.Run:
+def _init(run: RunStart, mode: Literal["offline"] | None) -> wandb.Run:
     """Start the run without what W&B would collect by itself: command line, code, commit, host and its load."""
     settings = wandb.Settings(
         console="off",
@@ -67,7 +68,7 @@ def _init(run: RunStart, mode: str | None) -> wandb.Run:
         name=run.name,
         group=os.environ.get("WANDB_RUN_GROUP") or run.group or None,
         id=run.id,
-        resume=None if mode == "offline" else "allow",
+        resume=None if "offline" in (mode, os.environ.get("WANDB_MODE")) else "allow",
         mode=mode,
         dir=os.environ.get("WANDB_DIR") or str(run.folder),
         config={**run.config, **environment},
