@@ -29,6 +29,7 @@ _PUBLIC = {
     "sweep": "windtunnel.sweeps.run",
     "SweepConfig": "windtunnel.config.sweep",
     "SweepResult": "windtunnel.sweeps.run",
+    "NotebookProgress": "windtunnel.publish.notebook",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])

@@ -3,11 +3,15 @@ from dataclasses import replace
 
 import pytest
 
+import windtunnel
 from report.pages import Page
 from windtunnel.comparison.run import ComparisonResult
+from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.errors import UsageError
 from windtunnel.evaluation.calibration import Bin
 from windtunnel.evaluation.confusion import ClassScores, MacroScores
 from windtunnel.evaluation.metrics import Metrics
+from windtunnel.publish.notebook import NotebookProgress
 from windtunnel.sweeps.folder import SweepFolder
 from windtunnel.sweeps.run import SweepResult
 from windtunnel.training.evaluated import EvalResult
@@ -75,3 +79,30 @@ class _Answers:
 
     def __init__(self, sentence):
         self.answers = [type("Answer", (), {"sentence": sentence})]
+
+
+def test_progress_is_one_display_that_ends_with_the_last_figures():
+    shown = []
+    tracker = NotebookProgress(shown.append)
+    tracker.start(RunInfo("<b>run", "", "cpu", "float32", 10, 100, 0, 40, 4.0))
+    for epoch in range(1, 5):
+        for step in range(10 * epoch - 9, 10 * epoch + 1):
+            tracker.step(StepDone(step, 40, epoch))
+        tracker.epoch(
+            EpochReport(epoch, 10 * epoch, float("nan") if epoch == 2 else 1 / epoch, 0.9, None, None, 0.1, 1.0, 100.0)
+        )
+    tracker.message("<script>")
+    tracker.finish({"status": "finished", "reason": "all epochs trained"})
+    assert len(shown) < 10, "not drawn at every step"
+    page = Page(shown[-1])
+    assert "<b>run" in page.text
+    assert "epoch 4/4: loss 0.2500" in page.text
+    assert page.text.rstrip().count("finished: all epochs trained") == 1
+    assert 'value="40"' in shown[-1]
+    assert page.tags.count("polyline") == 4
+    assert "script" not in page.tags
+
+
+def test_progress_needs_a_notebook():
+    with pytest.raises(UsageError, match="draws into a notebook"):
+        windtunnel.NotebookProgress()

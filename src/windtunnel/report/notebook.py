@@ -22,7 +22,8 @@ from windtunnel.report.settings import PointLike, describe_metric, list_settings
 from windtunnel.report.svg import draw_svg
 
 _MOST_ROWS = 8
-_CARD = Markup(
+# Paper of their own: what is on it can be read whatever the notebook's theme.
+CARD = Markup(
     '<div style="display: inline-block; max-width: 100%; padding: 10px 14px; border: 1px solid #dde1e6; '
     "border-radius: 6px; background: #fff; color: #16191d; color-scheme: light; overflow-x: auto; "
     'font: 13px/1.45 system-ui, sans-serif">{}</div>'
@@ -83,7 +84,7 @@ def show_comparison(folder: Path, verdicts: Sequence[str]) -> str:
     try:
         clouds, metric = load_clouds(folder)
     except CheckpointError:
-        return str(_CARD.format("\n".join(verdicts)))
+        return str(CARD.format("\n".join(verdicts)))
     columns = (
         Column("design", align="left"),
         Column("trials"),
@@ -110,7 +111,7 @@ def _show(table: Table, figures: Sequence[Figure], label: str, place: str, said:
     body = before + _show_table(table) + Markup('<div style="display: flex; flex-wrap: wrap">{}</div>').format(drawings)
     if place:
         body += Markup('<div style="color: #59616b; font-size: 11px">{}</div>').format(place)
-    return str(_CARD.format(body))
+    return str(CARD.format(body))
 
 
 def _show_table(table: Table) -> Markup:
