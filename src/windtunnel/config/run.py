@@ -118,6 +118,9 @@ class RuntimeConfig(FrozenConfig):
     """Memory layout of images and filters."""
     compile: Literal["off", "default", "reduce-overhead", "max-autotune"] = "off"
     """``torch.compile`` mode."""
+    convolution: Literal["direct", "winograd"] = "direct"
+    """How 3x3 convolutions at stride 1 are computed on a CPU in float32: ``winograd`` multiplies less and rounds more;
+    needs numba."""
     cuda_graph: Flag = False
     """Record one update as a CUDA graph and replay it, so that launching its kernels costs next to nothing."""
     deterministic: Flag = False
@@ -131,3 +134,15 @@ class RuntimeConfig(FrozenConfig):
     own share of the batch, or the whole batch (GPUs only). The running statistics saved are the first process's."""
     augment_backend: Literal["auto", "torch", "numba"] = "auto"
     """What augments: ``auto`` is numba on CPU where it is installed and knows the ops, else torch."""
+
+    @model_validator(mode="after")
+    def _winograd_is_for_plain_cpus(self) -> "RuntimeConfig":
+        wanted = {"precision": "float32", "compile": "off", "channels_last": True}
+        wrong = [name for name, value in wanted.items() if getattr(self, name) != value]
+        if self.convolution == "winograd" and (wrong or self.device.startswith("cuda")):
+            name, value = (wrong[0], wanted[wrong[0]]) if wrong else ("device", "cpu")
+            raise ValueError(
+                f"convolution winograd is for CPUs in float32, channels last, not compiled: set {name}: "
+                f"{str(value).lower()}, or convolution: direct"
+            )
+        return self

@@ -20,6 +20,7 @@ from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
 from windtunnel.models.shapes import infer_shape
+from windtunnel.models.winograd.use import check_can_use, use_winograd
 from windtunnel.optim.averaging import Averaging
 from windtunnel.optim.ema import MovingAverage
 from windtunnel.optim.groups import put_rates_on_device, scale_learning_rates
@@ -89,6 +90,8 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     device = team.resolve_device(experiment.runtime.device)
     if experiment.runtime.cuda_graph:
         check_can_record(device)
+    if experiment.runtime.convolution == "winograd":
+        check_can_use(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data, sharing = use_shared_parts(open_data(experiment.data, cache_dir), device)
     _check_class_weights(experiment, len(data.spec.class_names))
@@ -181,6 +184,8 @@ def build_model(experiment: Experiment, data: OpenedData, precision: Precision) 
     model = precision.convert(model)
     if experiment.runtime.channels_last:
         lay_out_channels_last(model)
+    if experiment.runtime.convolution == "winograd":
+        use_winograd(model)
     if experiment.runtime.compile != "off":
         model.compile(mode=experiment.runtime.compile)
     return model

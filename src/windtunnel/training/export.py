@@ -140,6 +140,7 @@ def _plain(experiment: Experiment) -> Experiment:
         "low_precision_weights": False,
         "channels_last": False,
         "compile": "off",
+        "convolution": "direct",
         "cuda_graph": False,
     }
     runtime = experiment.runtime.model_copy(update=plain)

@@ -1,0 +1,55 @@
+"""Putting the convolution into a network in place of torch's."""
+
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, float32, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from windtunnel.models.winograd.convolution import winograd_conv2d
+from windtunnel.models.winograd.rule import is_worth_it
+
+
+class WinogradConv2d(nn.Conv2d):
+    """A 3x3 convolution that multiplies less where :func:`is_worth_it` says so, and is torch's own elsewhere.
+
+    Args:
+        replaced: the convolution whose filters, bias and mode it takes over.
+    """
+
+    def __init__(self, replaced: nn.Conv2d) -> None:
+        super().__init__(
+            replaced.in_channels, replaced.out_channels, 3, padding=_padding(replaced), bias=False, device="meta"
+        )
+        self.weight, self.bias = replaced.weight, replaced.bias
+        self.train(replaced.training)
+
+    def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
+        """Return the convolved images."""
+        padding = cast(int, self.padding[0])
+        is_plain = input.device.type == "cpu" and input.dtype is self.weight.dtype is float32
+        if not is_plain or not is_worth_it(input.shape, self.out_channels, padding):
+            return super().forward(input)
+        convolved = winograd_conv2d(input, self.weight, padding)
+        return convolved if self.bias is None else convolved + self.bias[:, None, None]
+
+
+def replace_convolutions(model: nn.Module) -> int:
+    """Replace what can be replaced in ``model``, names and weights kept; return how many layers that were."""
+    replacements: dict[nn.Module, WinogradConv2d] = {}
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Conv2d) and _can_be_replaced(child):
+                setattr(module, name, replacements.setdefault(child, WinogradConv2d(child)))
+    return len(replacements)
+
+
+def _can_be_replaced(conv: nn.Conv2d) -> bool:
+    is_torchs = type(conv).forward is nn.Conv2d.forward and type(conv)._conv_forward is nn.Conv2d._conv_forward
+    shape = (conv.kernel_size, conv.stride, conv.dilation, conv.groups, conv.padding_mode)
+    known = shape == ((3, 3), (1, 1), (1, 1), 1, "zeros") and conv.padding in ("valid", "same", (0, 0), (1, 1))
+    return is_torchs and known and not is_parametrized(conv)
+
+
+def _padding(conv: nn.Conv2d) -> int:
+    return int(conv.padding in ("same", (1, 1)))
