@@ -1,6 +1,7 @@
 /** Numbers, durations and sizes for people. */
 
 const MISSING = "–";
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** 0.9931 becomes "99.31%". */
 export function percent(fraction, digits = 2) {
@@ -10,7 +11,7 @@ export function percent(fraction, digits = 2) {
 /** Four significant digits, with an exponent where zeros would fill the line. */
 export function number(value) {
   if (!known(value)) return MISSING;
-  if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toLocaleString("en-US");
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return grouped(value);
   const size = Math.abs(value);
   return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
 }
@@ -41,21 +42,12 @@ export function bytes(value) {
   return mebibytes < 1024 ? `${mebibytes.toFixed(mebibytes < 10 ? 1 : 0)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }
 
-/** Seconds since 1970 as date and time of day, in the reader's zone. */
-export function moment(seconds) {
-  if (!known(seconds)) return MISSING;
-  const date = new Date(seconds * 1000);
-  const pad = (value) => String(value).padStart(2, "0");
-  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
-}
-
-/** The same in short: "22 Nov 12:03". */
+/** Seconds since 1970 as "22 Nov 12:03", in the reader's zone. */
 export function shortMoment(seconds) {
   if (!known(seconds)) return MISSING;
   const date = new Date(seconds * 1000);
   const time = [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
-  return `${date.getDate()} ${date.toLocaleString("en-GB", { month: "short" })} ${time}`;
+  return `${date.getDate()} ${MONTHS[date.getMonth()]} ${time}`;
 }
 
 /** A metric by its name: accuracies and errors as percent, other numbers as they are. */
@@ -72,12 +64,16 @@ export function value(any) {
 
 /** "3 runs", "1 run". */
 export function plural(amount, noun) {
-  return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
+  return `${grouped(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
 /** A name of a metric in words: "val_accuracy" becomes "val accuracy". */
 export function words(name) {
   return name.replaceAll("_", " ");
+}
+
+function grouped(whole) {
+  return String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 function known(value) {

@@ -47,7 +47,7 @@ export class ComparisonsView {
 
   constructor(app) {
     const hint = "A comparison trains two designs in turn and says which is better, and how sure that is.";
-    const command = "windtunnel compare quickstart quickstart --b train.epochs=10";
+    const command = "windtunnel compare quickstart mine.yaml";
     this.list = new List(app, { kind: "comparison", rows: () => app.store.comparisons, columns: COMPARISON_COLUMNS, hint, command });
     this.element = this.list.element;
   }

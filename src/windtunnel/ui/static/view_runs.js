@@ -78,7 +78,7 @@ export class RunsView {
 
   #chooseFirst() {
     const rank = (row) => [row.status === "running" ? 1 : 0, row.started ?? 0];
-    const newest = [...this.#app.store.runs.values()].sort((a, b) => {
+    const newest = [...this.#kept].sort((a, b) => {
       const [first, second] = [rank(b), rank(a)];
       return first[0] - second[0] || first[1] - second[1];
     });
