@@ -19,7 +19,7 @@ def announce(names: Sequence[str], goal: "Goal", trials: int) -> str:
     }[goal.on]
     after = f" after {goal.after:g}" if goal.after else ""
     looks = f"looks every {goal.every:g} epochs{after}, off the clock"
-    return f"{', '.join(names)} to {100 * goal.target:g}% on {where}; {looks}; {trials} trial{"s" * (trials > 1)} each"
+    return f"{', '.join(names)} to {100 * goal.target:g}% on {where}; {looks}; {trials} trial{'s' * (trials > 1)} each"
 
 
 def describe_attempt(attempt: "Attempt") -> str:
