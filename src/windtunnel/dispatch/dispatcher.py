@@ -38,6 +38,8 @@ from windtunnel.training.folder import RunFolder
 from windtunnel.training.interruption import Interruption, listen_for_signals
 
 _REPRICED = 20
+_IDLE_POLL_S, _LONGEST_POLL = 0.1, 4.0
+_LOOKING_SHARE = 0.004  # of a core
 _WISHES = {"pause": "pause", "resume": "resume", "cancel": "cancel", "priority": "change the priority of"}
 
 
@@ -93,6 +95,7 @@ class Dispatcher:
         self._free = free
         self._planner = Planner(self._settings.policy, devices, free)
         self._is_told = False
+        self._has_acted = False
         self._stopped = False
 
     def run(self) -> list[Outcome]:
@@ -128,8 +131,17 @@ class Dispatcher:
             if interruption.signal is not None:
                 self._stop_all()
                 raise DispatchInterrupted(interruption.signal, self._folder.parent)
+            self._has_acted, begun = False, time.thread_time()
             self._tick()
-            wait_for_ends([attempt.pid for attempt in self._attempts.values()], self._settings.poll_s)
+            self._wait(time.thread_time() - begun)
+
+    def _wait(self, spent: float) -> None:
+        """Wait for the next look: longer where looking costs much and nothing happens, not at all once a run ends."""
+        poll = self._settings.poll_s
+        wait = poll if self._attempts else min(poll, _IDLE_POLL_S)
+        if not self._has_acted:
+            wait = max(wait, min(spent / _LOOKING_SHARE, _LONGEST_POLL * poll))
+        wait_for_ends([attempt.pid for attempt in self._attempts.values()], wait)
 
     def _tick(self) -> None:
         for attempt in list(self._attempts.values()):
@@ -153,6 +165,7 @@ class Dispatcher:
     def _note(self, event: str, **values: object) -> None:
         """Write an event to disk, then act on it: in this order a crash loses nothing."""
         self._state.apply(self._journal.append(event, **values))
+        self._has_acted = True
         if event != "progress":
             self._queue = None
 

@@ -13,7 +13,8 @@ from rich.text import Text
 from windtunnel.core.units import format_bytes
 from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, View, WaitingView
 
-_REDRAW_S = 2.0
+_REDRAW_S, _LONGEST_REDRAW_S = 2.0, 10.0
+_DRAWING_SHARE = 0.003  # of a core
 _LINE_S = 30.0
 _WAITING_SHOWN = 8
 _BAR_WIDTH = 20
@@ -34,12 +35,13 @@ def show_live(console: Console) -> Iterator[View]:
 
 
 class TableView:
-    """Redraws the tables every other second; what happened since scrolls by above them."""
+    """Redraws the tables every other second, or less often where that costs much; what happened scrolls by above."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self._notes: list[str] = []
         self._drawn_at = 0.0
+        self._every = _REDRAW_S
 
     def note(self, text: str) -> None:
         """Keep ``text`` for the next time: every line printed above the tables draws them anew."""
@@ -48,11 +50,13 @@ class TableView:
     def update(self, look: Callable[[], Snapshot]) -> None:
         """Draw the tables anew when it is time to."""
         now = time.monotonic()
-        if now - self._drawn_at < _REDRAW_S:
+        if now - self._drawn_at < self._every:
             return
-        self._drawn_at = now
+        self._drawn_at, begun = now, time.thread_time()
         self._live.update(draw(look()), refresh=not self._notes)
         self.print_notes()
+        spent = time.thread_time() - begun
+        self._every = min(max(spent / _DRAWING_SHARE, _REDRAW_S), _LONGEST_REDRAW_S)
 
     def print_notes(self) -> None:
         """Print what happened since the last time, and the tables below."""

@@ -246,6 +246,8 @@ def _heap(experiment: Experiment, traced: Traced) -> int:
 def _modules(experiment: Experiment) -> list[str]:
     """Return what a run of ``experiment`` imports that a bare run does not."""
     modules = [type(experiment.data.source).target.partition(":")[0]]
+    if experiment.runtime.convolution == "winograd":
+        modules.append("windtunnel.models.winograd.layers")
     if experiment.model.name.startswith("timm/") and importlib.util.find_spec("timm") is not None:
         modules.append("timm")
     return [module for module in modules if module and not module.endswith(".py")]

@@ -6,11 +6,13 @@ resolution hardly mattered. Another CPU may take another path.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from windtunnel.models.winograd.rule import count_bytes, is_worth_it
 
 _FLOAT_BYTES = 4
 _LARGEST_DIRECT_SIDE = 3
@@ -25,6 +27,23 @@ def convolution_scratch(operator: Any, arguments: Sequence[Any]) -> int:
         output_gradient, _, weight = arguments[:3]
         return _copies(output_gradient, weight) * weight.numel() * _FLOAT_BYTES
     return 0
+
+
+def winograd_scratch(threads: int) -> Callable[[Any, Sequence[Any]], int]:
+    """Return the same for ``runtime.convolution=winograd`` on so many threads."""
+
+    def scratch(operator: Any, arguments: Sequence[Any]) -> int:
+        is_backward = operator is torch.ops.aten.convolution_backward.default
+        if is_backward or operator is torch.ops.aten.convolution.default:
+            images, weight = arguments[1:3] if is_backward else arguments[:2]
+            stride, padding = arguments[4:6] if is_backward else arguments[3:5]
+            is_square = tuple(weight.shape[2:]) == (3, 3) and weight.shape[1] == images.shape[1]
+            known = is_square and set(stride) == {1} and tuple(padding) in ((0, 0), (1, 1))
+            if known and is_worth_it(images.shape, len(weight), padding[0]):
+                return count_bytes(images.shape, len(weight), padding[0], threads)
+        return convolution_scratch(operator, arguments)
+
+    return scratch
 
 
 def _copies(output_gradient: Tensor, weight: Tensor) -> int:

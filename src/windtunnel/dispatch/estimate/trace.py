@@ -8,7 +8,7 @@ which are not counted).
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -23,7 +23,7 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import Batch
 from windtunnel.data.open import OpenedData
 from windtunnel.dispatch.estimate.allocators import CudaCache, find_peak
-from windtunnel.dispatch.estimate.scratch import convolution_scratch
+from windtunnel.dispatch.estimate.scratch import convolution_scratch, winograd_scratch
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.dispatch.estimate.tracker import StorageLog
 from windtunnel.evaluation.tta import PlainView, Views
@@ -45,7 +45,7 @@ def trace(experiment: Experiment) -> Traced:
         UsageError: its data, model or groups cannot be had as described.
     """
     parts = assemble(_traceable(experiment))
-    mode, log = FakeTensorMode(), StorageLog(convolution_scratch)
+    mode, log = FakeTensorMode(), StorageLog(_scratch(experiment))
     with mode:
         empty = _without_data(parts, mode)
         log.add(_state_of(empty.model), "parameters")
@@ -71,7 +71,13 @@ def trace(experiment: Experiment) -> Traced:
 
 def _traceable(experiment: Experiment) -> Experiment:
     """Return ``experiment`` eager, on the CPU and at its largest images; its data stay on the disk."""
-    runtime = {"device": "cpu", "compile": "off", "cuda_graph": False, "augment_backend": "torch"}
+    runtime = {
+        "device": "cpu",
+        "compile": "off",
+        "convolution": "direct",
+        "cuda_graph": False,
+        "augment_backend": "torch",
+    }
     sizes = [size for _, size in experiment.train.resize]
     return experiment.model_copy(
         update={
@@ -81,6 +87,13 @@ def _traceable(experiment: Experiment) -> Experiment:
             "budget": None,
         }
     )
+
+
+def _scratch(experiment: Experiment) -> Callable[[Any, Sequence[Any]], int]:
+    """Return what tells what operators take within themselves in the run, whose convolutions may not be torch's."""
+    if experiment.runtime.convolution == "direct":
+        return convolution_scratch
+    return winograd_scratch(experiment.runtime.threads or torch.get_num_threads())
 
 
 def _without_data(parts: Parts, mode: FakeTensorMode) -> Parts:
