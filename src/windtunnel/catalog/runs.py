@@ -16,7 +16,7 @@ LIVE_S = 10.0
 """A run that wrote this lately is running; later its lock is asked."""
 
 _ASKED_AGAIN_S = 15.0
-_FREE_LOOKED_AT_S = 5.0
+_LATELY_S, _FREE_LOOKED_AT_S = 3600.0, 5.0
 _TICK_S = 2.0
 _START_BYTES = 2048
 _METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_loss_ema", "val_accuracy_ema")
@@ -136,7 +136,7 @@ class RunReader:
             self._modified_ns = state.st_mtime_ns if now - state.st_mtime > _TICK_S else -1
         if not self._start:
             self._read_start()
-        if not self.summary and (changed or not self._is_free or now - self._asked_at > _FREE_LOOKED_AT_S):
+        if not self.summary and (changed or self._may_write(now)):
             self._follow(now)
         return True
 
@@ -172,6 +172,13 @@ class RunReader:
     def _is_free(self) -> bool:
         """Whether nobody held it when it was asked after its last sign of life."""
         return not self._held and self._asked_for == self._updated
+
+    def _may_write(self, now: float) -> bool:
+        """Say whether to look at its metrics: of one that nobody has held for long only now and then.
+
+        Not never, since there are file systems that tell every lock is free.
+        """
+        return not self._is_free or now - self._updated < _LATELY_S or now - self._asked_at > _FREE_LOOKED_AT_S
 
     def _ask(self, now: float) -> None:
         """Ask whether a process holds the run: seldom, and once it is free not again before it has written."""
