@@ -6,9 +6,9 @@ import { count, duration, metric, shortMoment, value as showValue, words } from 
 export const USUAL_COLUMNS = [
   "status",
   "name",
+  "parent",
   "epoch",
   "best_val_accuracy",
-  "metrics.val_accuracy",
   "metrics.test_accuracy",
   "metrics.val_loss",
   "seconds",
@@ -22,7 +22,7 @@ const ABOUT_RUNS = [
   { key: "status", label: "status", width: 112, narrow: 34, value: (row) => row.status },
   { key: "name", label: "run", width: 240, narrow: 150, grows: true, value: (row) => row.name },
   { key: "project", label: "project", width: 120, value: (row) => row.project },
-  { key: "parent", label: "part of", width: 190, value: (row) => row.parent },
+  { key: "parent", label: "part of", width: 150, value: (row) => row.parent },
   { key: "epoch", label: "epoch", width: 104, narrow: 72, number: true, value: (row) => row.epoch, text: showEpoch },
   {
     key: "best_val_accuracy",

@@ -5,6 +5,7 @@ import { metric, plural } from "./format.js";
 import { buildChart, CHARTS, hasValues } from "./curve_traces.js";
 import { Chart } from "./plot.js";
 import { link } from "./router.js";
+import { lastPart } from "./run_cells.js";
 
 const HEIGHT = 232;
 let panels = 0;
@@ -92,8 +93,9 @@ export class CurvePanel {
   #legendLine(run) {
     const swatch = el("i", { class: "swatch", "aria-hidden": "true", "data-dash": run.dash });
     swatch.style.setProperty("--colour", run.colour);
+    const part = run.row?.parent ? el("small", {}, ` in ${lastPart(run.row.parent)}`) : null;
     const best = el("span", { class: "figure" }, metric("accuracy", run.row?.best_val_accuracy));
-    const name = el("a", { href: link("run", { id: run.id }), title: run.id }, run.name);
+    const name = el("a", { href: link("run", { id: run.id }), title: run.id }, run.name, part);
     const line = el("li", {}, swatch, name, best);
     if (this.onRemove) {
       const on = { click: () => this.onRemove(run.id) };

@@ -29,10 +29,21 @@ export class Live extends EventTarget {
     } catch {
       // the stream's hello loads them as soon as the server answers
     }
+    document.addEventListener("visibilitychange", () => this.#followSight());
     this.#connect();
   }
 
+  /** A page in the background lets go of its stream: a browser has few connections for all its pages together. */
+  #followSight() {
+    if (!document.hidden) this.#connect();
+    else {
+      this.#stream?.close();
+      this.#stream = null;
+    }
+  }
+
   #connect() {
+    if (document.hidden || this.#stream) return;
     const stream = new EventSource("/api/events");
     this.#stream = stream;
     stream.addEventListener("hello", (event) => this.#greet(JSON.parse(event.data), stream));

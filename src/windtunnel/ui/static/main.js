@@ -21,7 +21,7 @@ const VIEWS = {
   comparison: { load: async () => (await import("./view_comparison.js")).ComparisonView, tab: "comparisons" },
 };
 
-const app = { store: new Store(), selection: new Selection(), columns: new Columns(), curves: new Curves(), about: {} };
+const app = { store: new Store(), selection: new Selection(), columns: new Columns(), curves: new Curves(), about: {}, ready: null };
 const live = new Live(app.store, () => get("runs"));
 let current = null;
 let runsAddress = "#/runs";
@@ -34,7 +34,7 @@ function start() {
   app.store.addEventListener("change", (event) => forgetRemoved(event.detail));
   live.addEventListener("state", (event) => showConnection(event.detail));
   window.addEventListener("hashchange", () => show({ focus: true }));
-  loadAbout();
+  app.ready = loadAbout();
   live.start();
   show({ focus: false });
 }
@@ -51,11 +51,12 @@ async function show({ focus }) {
   const { view, parameters } = readAddress();
   const known = VIEWS[view];
   const address = location.hash;
+  current?.destroy();
+  current = null;
   const View = known?.load();
   const build = View instanceof Promise ? await View : View;
   if (location.hash !== address) return;
   const main = document.getElementById("main");
-  current?.destroy();
   current = build ? new build(app, parameters) : null;
   fill(main, current?.element ?? emptyState("There is no such view", el("a", { href: "#/runs" }, "Go to the runs")));
   document.title = current ? `${current.title} · windtunnel` : "windtunnel";

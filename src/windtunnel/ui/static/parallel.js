@@ -15,7 +15,7 @@ export class ParallelCoordinates {
 
   /** @param {function(string)} onOpen - takes the id of a run that was pressed */
   constructor(onOpen) {
-    this.chart = new Chart({ title: "Parallel coordinates", height: 330 });
+    this.chart = new Chart({ title: "Parallel coordinates", height: 400 });
     this.element = this.chart.element;
     this.chart.onPlotly("plotly_selected", (event) => this.#keep(event?.points));
     this.chart.onPlotly("plotly_deselect", () => this.#keep(null));

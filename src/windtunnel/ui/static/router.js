@@ -18,8 +18,9 @@ export function readAddress() {
   return { view: view || "runs", parameters: new URLSearchParams(query) };
 }
 
-/** Write a view's state into the address without leaving the view. */
+/** Write a view's state into the address without leaving the view; nothing where another view has been opened. */
 export function remember(view, parameters) {
+  if (readAddress().view !== view) return;
   const wanted = link(view, parameters);
   if (location.hash !== wanted) history.replaceState(null, "", wanted);
 }

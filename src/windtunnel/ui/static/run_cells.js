@@ -8,13 +8,14 @@ import { showStatus, statusBadge } from "./status.js";
  * The painter of a run table's cells.
  * @param {Selection} selection - the runs whose curves are drawn
  * @param {function(object)} onMark - a row's box was ticked
+ * @param {function(string): boolean} isComparison - whether an id is a comparison's
  */
-export function runPainter(selection, onMark) {
+export function runPainter(selection, onMark, isComparison) {
   const special = {
     mark: (cell, item) => paintMark(cell, item, selection, onMark),
     status: (cell, item) => showStatus(inside(cell, () => statusBadge(item.row.status)), item.row.status),
     name: paintName,
-    parent: paintParent,
+    parent: (cell, item) => paintParent(cell, item, isComparison),
     epoch: paintEpoch,
   };
   return (cell, item, column) => {
@@ -46,14 +47,15 @@ function paintName(cell, { row }) {
   setText(anchor, shortName(row));
 }
 
-function paintParent(cell, { row }) {
+function paintParent(cell, { row }, isComparison) {
   if (!row.parent) {
     setText(cell, "–");
     return;
   }
   const anchor = inside(cell, () => el("a", { tabindex: "-1" }));
-  anchor.href = link(row.parentKind ?? "sweep", { id: row.parent });
-  setText(anchor, row.parent);
+  anchor.href = link(isComparison(row.parent) ? "comparison" : "sweep", { id: row.parent });
+  anchor.title = row.parent;
+  setText(anchor, lastPart(row.parent));
 }
 
 function paintEpoch(cell, item) {
@@ -71,9 +73,14 @@ function paintGroup(cell, item, column) {
   return true;
 }
 
+/** The last part of an id: the folder's own name. */
+export function lastPart(id) {
+  return id.split("/").at(-1);
+}
+
 /** A run's name, with its folder's where a sweep or comparison calls many alike. */
 export function shortName(row) {
-  const folder = row.id.split("/").at(-1);
+  const folder = lastPart(row.id);
   return row.parent && folder !== row.name ? `${row.name} ${folder}` : row.name;
 }
 

@@ -67,7 +67,7 @@ export class RunView {
 
   async #load() {
     try {
-      this.#answer = await get("run", { id: this.#id });
+      [this.#answer] = await Promise.all([get("run", { id: this.#id }), this.#app.ready]);
     } catch (problem) {
       if (problem.status) this.#sayGone(problem.message);
       return;

@@ -31,7 +31,7 @@ export class RunsView {
     this.#bar = new RunBar(this.#state, (change) => this.#set(change), () => this.#openColumns());
     this.#table = new DataTable({
       label: "Runs",
-      paint: runPainter(app.selection, (item) => this.#mark(item)),
+      paint: runPainter(app.selection, (item) => this.#mark(item), (id) => app.store.comparisons.has(id)),
       onOpen: (item) => this.#open(item),
       onMark: (item) => (item.group ? this.#open(item) : this.#mark(item)),
       onSort: (key) => this.#sort(key),
@@ -208,6 +208,7 @@ export class RunsView {
   }
 
   #rememberState() {
+    if (this.#ended.signal.aborted) return;
     const { text, status, sort, descending, group, columns } = this.#state;
     const own = JSON.stringify(columns) === JSON.stringify(usualColumns()) ? [] : columns;
     const order = sort === "started" && descending ? "" : `${descending ? "-" : ""}${sort}`;

@@ -79,7 +79,7 @@ export class SweepView {
 
   async #ask() {
     try {
-      const [answer, timeline] = await Promise.all([get("sweep", { id: this.#id }), get("timeline", { id: this.#id })]);
+      const [answer, timeline] = await Promise.all([get("sweep", { id: this.#id }), get("timeline", { id: this.#id }), this.#app.ready]);
       if (!this.#ended.signal.aborted) this.#show(answer, timeline);
     } catch (problem) {
       if (problem.status === undefined && this.#answer) return;
