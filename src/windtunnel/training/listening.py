@@ -1,6 +1,6 @@
 """Who listens to a run: its own files, the caller's trackers, and those of other packages."""
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,8 @@ def listeners_of(
 ) -> Iterator[tuple[Tracker, ...]]:
     """Yield all who listen to the run in ``folder``; at the end wait, not long, for the trackers of other packages.
 
-    What these have to say goes to the others, and a warning that nobody would see to standard error.
+    What these have to say goes to the others, and a warning that nobody would see to the log,
+    which prints it unless the program says otherwise.
 
     Args:
         folder: the run folder.
@@ -35,7 +36,7 @@ def listeners_of(
         for listener in near:
             listener.message(said.text)
         if said.kind == "warning" and not trackers:
-            print(f"warning: {said.text}", file=sys.stderr)
+            logging.getLogger(__name__).warning(said.text)
 
     with relaying(tracking, say, pictures={"curves": folder / "curves.png"}) as relays:
         yield (*near, *relays)
