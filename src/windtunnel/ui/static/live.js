@@ -53,9 +53,9 @@ export class Live extends EventTarget {
 
   async #greet({ boot, version }, stream) {
     const restarted = this.#boot !== null && this.#boot !== boot;
-    this.#boot = boot;
     try {
       if (restarted || !this.#store.loaded || this.#store.version < version) this.#store.load(await this.#load());
+      this.#boot = boot;
     } catch {
       this.#retry(stream);
       return;
