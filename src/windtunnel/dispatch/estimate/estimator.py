@@ -178,7 +178,8 @@ class Estimator:
         same = [each for each in history if each.kind == key]
         peaks = [each.peak_bytes for each in same if each.peak_bytes is not None][-_RECENT:]
         if peaks:
-            parts = {"measured": max(peaks), "margin": round(max(peaks) * _MARGIN_MEASURED)}
+            images = traced.data if traced is not None and self._device == "cuda" else 0  # which may be shared
+            parts = {"measured": max(peaks) - images, "data": images, "margin": round(max(peaks) * _MARGIN_MEASURED)}
         else:
             assert traced is not None
             parts = self._parts(experiment, traced)

@@ -37,10 +37,12 @@ class WinogradConv2d(nn.Conv2d):
 def replace_convolutions(model: nn.Module) -> int:
     """Replace what can be replaced in ``model``, names and weights kept; return how many layers that were."""
     replacements: dict[nn.Module, WinogradConv2d] = {}
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.Conv2d) and _can_be_replaced(child):
-                setattr(module, name, replacements.setdefault(child, WinogradConv2d(child)))
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if path and isinstance(module, nn.Conv2d) and _can_be_replaced(module):
+            owner, _, name = path.rpartition(".")
+            replacement = replacements.get(module) or WinogradConv2d(module)
+            replacements[module] = replacement
+            setattr(model.get_submodule(owner), name, replacement)
     return len(replacements)
 
 

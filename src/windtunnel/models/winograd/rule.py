@@ -49,15 +49,15 @@ def block_images(shape: Sequence[int], outputs: int, padding: int) -> int:
 def count_parts(shape: Sequence[int], outputs: int, padding: int) -> int:
     """Return in how many parts the filters' gradient is added up, which is how many threads can work on it."""
     affordable = _PARTS_BYTES // (PRODUCTS * shape[1] * outputs * _FLOAT_BYTES)
-    worth_it = shape[0] * _tiles(*shape[2:], padding) // _TILES_OF_A_PART
+    worth_it = shape[0] * _tiles(shape[2], shape[3], padding) // _TILES_OF_A_PART
     return min(_MOST_PARTS, 2 ** max(1, min(affordable, worth_it).bit_length() - 1))
 
 
 def count_bytes(shape: Sequence[int], outputs: int, padding: int, threads: int) -> int:
     """Return how much memory a backward pass works in, which is more than a forward pass does."""
     inputs = shape[1]
-    side = OUTPUT_TILE * math.isqrt(_tiles(*shape[2:], padding))
-    tiles = block_images(shape, outputs, padding) * _tiles(*shape[2:], padding) + 1
+    side = OUTPUT_TILE * math.isqrt(_tiles(shape[2], shape[3], padding))
+    tiles = block_images(shape, outputs, padding) * _tiles(shape[2], shape[3], padding) + 1
     a_thread = PRODUCTS * tiles * (inputs + outputs) + 2 * (side + 2) ** 2 * inputs + side**2 * outputs
     filters = (1 + count_parts(shape, outputs, padding)) * PRODUCTS * inputs * outputs
     return _FLOAT_BYTES * (threads * a_thread + filters)
