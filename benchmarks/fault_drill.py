@@ -7,7 +7,8 @@ weights of every survivor are compared with those of the same run trained alone,
 The runs that overrun hold a block of memory beside their training, so that the drill is short; everything else about
 them is the real worker's.
 
-Usage: python benchmarks/fault_drill.py [--runs N] [--kills N] [--seed N] [--folder DIR] [--out FILE.json]
+Usage: python benchmarks/fault_drill.py [--runs N] [--kills N] [--seed N] [--start fork|spawn] [--folder DIR]
+                                        [--out FILE.json]
 """
 
 import argparse
@@ -85,32 +86,51 @@ def drill_command(order: Path) -> list[str]:
     return [sys.executable, str(Path(__file__).resolve()), "--work", str(order)]
 
 
-def work(path: Path) -> None:
-    """Be a worker."""
+def drill_fork(number: int) -> list[str]:
+    """Return the command of the server that forks such workers."""
+    return [sys.executable, str(Path(__file__).resolve()), "--fork-server", str(number)]
+
+
+def work(order: Order) -> int:
+    """Be a worker and return its exit code."""
     from windtunnel.dispatch.worker import run_order
 
-    order = Order.read(path)
     ballast = bytearray(OVERRUN_MIB * MIB) if order.job.startswith(OVERRUNS.name) else b""
     code = run_order(order)
     del ballast
-    sys.exit(code)
+    return code
 
 
-def dispatch(folder: Path, runs: int) -> None:
+def serve_forks(number: str) -> None:
+    """Be the fork server."""
+    from windtunnel.dispatch import fork_server
+
+    fork_server.run_order = work
+    sys.argv = [sys.argv[0], number]
+    fork_server.main()
+
+
+def dispatch(folder: Path, runs: int, start: str) -> None:
     """Be the dispatcher."""
     promised = Estimate(bytes=PROMISED_MIB * MIB, seconds=5.0, source="given")
     source = FixedJobs(make_jobs(folder, runs))
     device = cpu_device(memory=BUDGET_MIB * MIB, cores=2)
     Dispatcher(
-        folder, source, [device], estimate=lambda experiment: promised, settings=SETTINGS, command=drill_command
+        folder,
+        source,
+        [device],
+        estimate=lambda experiment: promised,
+        settings=SETTINGS,
+        command=drill_command,
+        fork=drill_fork if start == "fork" else None,
     ).run()
 
 
-def disturb(folder: Path, runs: int, *, kills: int, seed: int) -> Counter[str]:
+def disturb(folder: Path, runs: int, *, kills: int, seed: int, start: str) -> Counter[str]:
     """Run the sweep, killing workers and dispatchers; return how many of each were killed."""
     chance, killed, victims = random.Random(seed), Counter(), Counter()
     restarts = DISPATCHER_KILLS
-    dispatcher = start_dispatcher(folder, runs)
+    dispatcher = start_dispatcher(folder, runs, start)
     while dispatcher.poll() is None:
         time.sleep(chance.uniform(0.5, 2.0))
         ended = sum(event["event"] == "ended" for event in read_events(folder))
@@ -119,14 +139,15 @@ def disturb(folder: Path, runs: int, *, kills: int, seed: int) -> Counter[str]:
         if restarts and ended >= (DISPATCHER_KILLS - restarts + 1) * runs // (DISPATCHER_KILLS + 1):
             dispatcher.kill()
             dispatcher.wait()
-            dispatcher = start_dispatcher(folder, runs)
+            dispatcher = start_dispatcher(folder, runs, start)
             killed["dispatchers"] += 1
             restarts -= 1
     return killed
 
 
-def start_dispatcher(folder: Path, runs: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(Path(__file__).resolve()), "--dispatch", str(folder), "--runs", str(runs)]
+def start_dispatcher(folder: Path, runs: int, start: str) -> subprocess.Popen[bytes]:
+    me = [sys.executable, str(Path(__file__).resolve())]
+    command = [*me, "--dispatch", str(folder), "--runs", str(runs), "--start", start]
     return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
@@ -197,17 +218,18 @@ def train_undisturbed(folder: Path, runs: int) -> None:
             train_in(job.folder, job.experiment)
 
 
-def drill(folder: Path, *, runs: int, kills: int, seed: int) -> dict[str, object]:
+def drill(folder: Path, *, runs: int, kills: int, seed: int, start: str = "fork") -> dict[str, object]:
     """Go through the whole drill and return what happened."""
     (folder / "disturbed").mkdir(parents=True)
     train_undisturbed(folder / "undisturbed", runs)
-    start = time.monotonic()
-    killed = disturb(folder / "disturbed", runs, kills=kills, seed=seed)
+    begun = time.monotonic()
+    killed = disturb(folder / "disturbed", runs, kills=kills, seed=seed, start=start)
     events = read_events(folder / "disturbed")
     causes = Counter(event["cause"] for event in events if event["event"] == "requeued")
     return {
         "runs": runs,
-        "seconds": round(time.monotonic() - start, 1),
+        "workers": f"started by {start}",
+        "seconds": round(time.monotonic() - begun, 1),
         "killed": dict(killed),
         "requeued": dict(causes),
         "ended": dict(Counter(event["status"] for event in events if event["event"] == "ended")),
@@ -222,16 +244,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of what is killed when")
     parser.add_argument("--folder", type=Path, help="where to work; default a temporary folder")
     parser.add_argument("--out", type=Path, help="write what happened as JSON")
+    parser.add_argument("--start", choices=("fork", "spawn"), default="fork", help="how workers are started")
+    parser.add_argument("--fork-server", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--dispatch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.fork_server:
+        serve_forks(options.fork_server)
+        return
     if options.work:
-        work(options.work)
+        sys.exit(work(Order.read(options.work)))
     if options.dispatch:
-        dispatch(options.dispatch, options.runs)
+        dispatch(options.dispatch, options.runs, options.start)
         return
     with tempfile.TemporaryDirectory() as temporary:
-        report = drill(options.folder or Path(temporary), runs=options.runs, kills=options.kills, seed=options.seed)
+        folder = options.folder or Path(temporary)
+        report = drill(folder, runs=options.runs, kills=options.kills, seed=options.seed, start=options.start)
     text = json.dumps(report, indent=2)
     print(text)
     if options.out:

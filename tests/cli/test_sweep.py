@@ -132,6 +132,7 @@ def test_a_wandb_file_says_what_it_ignores(cli, tmp_path):
         (("quickstart_sweep", "data.split.validation=0"), "val_accuracy is never reported"),
         (("quickstart_sweep", "--parallel", "-2"), "parallel: -2 is not above 0"),
         (("quickstart_sweep", "--memory", "0GB"), "memory: '0GB' is no size above 0"),
+        (("quickstart_sweep", "--max-runs-per-device", "0"), "max_runs: 0 is not above 0"),
         (("quickstart_sweep", "--policy", "wieghted"), "did you mean 'weighted'"),
         (("quickstart_sweep", "--device", "cdua"), "device: there is no 'cdua'"),
         (("quickstart_swep",), "did you mean 'quickstart_sweep'"),

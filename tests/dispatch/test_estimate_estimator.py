@@ -157,6 +157,25 @@ def test_only_finished_jobs_are_remembered(children, tmp_path):
     assert (found.source, found.seconds) == ("measured", 10.0)
 
 
+def test_what_a_worker_takes_besides_its_run_is_part_of_the_time(children, tmp_path):
+    estimator = Estimator("cpu", tmp_path / "history.jsonl")
+    summary = {"seconds": {"train": 8.0, "validate": 2.0}, "steps": 80}
+    for whole in (12.0, 13.0, 19.0):
+        ended = Outcome("a", "finished", "", summary, peak_bytes=MIB, worker_seconds=whole)
+        estimator.record_outcome(Job("a", quickstart(), tmp_path), ended)
+    found = estimator.estimate(quickstart("train.epochs=40"))  # twice as many as were measured
+    assert (found.seconds, found.startup_seconds) == (23.0, 3.0)
+    assert found.low_seconds > 18.0 + 2.9
+
+
+def test_a_measured_peak_on_a_gpu_tells_the_images_which_may_be_shared(children, tmp_path):
+    estimator = Estimator("cuda", tmp_path / "history.jsonl")
+    estimator.estimate(quickstart())  # traces
+    estimator.record(quickstart(), peak_bytes=90 * MIB)
+    parts = estimator.estimate(quickstart()).parts
+    assert (parts["measured"], parts["data"]) == (85 * MIB, 5 * MIB)
+
+
 def test_an_experiment_that_cannot_be_built_is_named(children):
     children.answer = "no such data"
     with pytest.raises(UsageError, match=r"quickstart.*no such data"):

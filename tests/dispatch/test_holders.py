@@ -11,7 +11,7 @@ from windtunnel.dispatch import holders
 from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.holders import Holders
 from windtunnel.dispatch.journal import read_journal
-from windtunnel.dispatch.types import Estimate, Job
+from windtunnel.dispatch.types import Estimate, Job, Outcome
 
 HOLDER = """
 import json, os, signal, socket, sys
@@ -71,6 +71,8 @@ def test_a_data_set_of_many_runs_is_held_and_counted_once(tmp_path, behave):
     reduced = kept.reduce(wanting[0], PRICE)
     assert (reduced.bytes, reduced.parts["data"]) == (850 * MIB, 0)
     assert kept.bytes_on(GPU) == 550 * MIB
+    ended = Outcome("a-0", "finished", "", peak_bytes=500 * MIB)
+    assert kept.as_if_copied(wanting[0], ended, PRICE).peak_bytes == 650 * MIB
     assert kept.address(wanting[3], GPU).endswith(".sock")
     (other,) = jobs(tmp_path, 1, train_limit=64)
     assert kept.reduce(replace(other, id="b"), PRICE) == PRICE

@@ -1,5 +1,6 @@
 """Real sweeps: worker processes that train tiny networks."""
 
+import json
 import os
 import signal
 import subprocess
@@ -136,6 +137,30 @@ def test_what_the_machine_has_not_is_refused_before_anything_is_written(tmp_path
     with pytest.raises(UsageError, match=said):
         windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engines.Engine(machine=engines.Machine(**machine)))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ({"machine": engines.Machine(max_runs=0)}, "max_runs: 0 is not above 0"),
+        ({"mps": True}, "mps: there is no GPU here"),
+        ({"name": "join", "retry_failed": True}, "retry_failed: runs are not started here with engine join"),
+        ({"name": "fused", "mps": True}, "mps: runs are not started here with engine fused"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(tmp_path, engine, said):
+    engine = engines.Engine(**{"machine": engines.Machine(device="cpu")} | engine)
+    with pytest.raises(UsageError, match=said):
+        windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engine)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_that_runs_share_change_nothing_but_what_is_said_of_them(ended, priced, tmp_path):
+    shared = windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engines.Engine(share_data="on"))
+    assert [_metrics(outcome) for outcome in shared.outcomes] == [_metrics(outcome) for outcome in ended.outcomes]
+    for result, expected in ((ended, False), (shared, True)):
+        placements = [json.loads((result.folder.run(out.job) / "env.json").read_text()) for out in result.outcomes]
+        assert all(("shared by process" in env["placement"]) is expected for env in placements)
 
 
 def test_two_sweeps_in_one_folder_are_refused(priced, tmp_path):

@@ -29,6 +29,7 @@ def worker(
 
     from windtunnel.dispatch.devices import find_devices, parse_bytes
     from windtunnel.dispatch.estimate.estimator import Estimator
+    from windtunnel.dispatch.forking import choose_fork
     from windtunnel.dispatch.joined import join_pool
     from windtunnel.dispatch.live import show_live
     from windtunnel.dispatch.settings import Settings
@@ -43,5 +44,6 @@ def worker(
             record=estimator.record_outcome,
             view=view,
             settings=Settings(policy=policy),
+            fork=choose_fork(devices),
         )
     print(f"{len(outcomes)} runs ended here")

@@ -255,7 +255,7 @@ class Dispatcher:
         )
         if run.outcome is not None:
             self._source.finish(run.outcome)
-            self._pricing.record(job, run.outcome)
+            self._pricing.record(job, self._holders.as_if_copied(job, run.outcome, self._prices.get(run.id)))
         self._view.note(f"{run.id} {verdict.status}" + (f": {verdict.reason}" if verdict.reason else ""))
         for waiting in self._waiting()[:_REPRICED]:  # the outcome may have taught the estimate
             self._pricing.ask(self._jobs[waiting.id])

@@ -5,15 +5,17 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from windtunnel.dispatch.devices import Device, worker_environment
 from windtunnel.dispatch.processes import identify
 
 ForkCommand = Callable[[int], list[str]]
 """Makes the command of a fork server from the number of its socket."""
+
+StartName = Literal["auto", "fork", "spawn"]
 
 _ANSWER_S = 60.0
 _LONGEST = 1 << 12
@@ -22,6 +24,15 @@ _LONGEST = 1 << 12
 def fork_server_command(number: int) -> list[str]:
     """Return the command of the fork server that talks over the socket ``number``."""
     return [sys.executable, "-m", "windtunnel.dispatch.fork_server", str(number)]
+
+
+def choose_fork(devices: Sequence[Device], start: StartName = "auto") -> ForkCommand | None:
+    """Return how workers on ``devices`` are forked, or None where each is started anew.
+
+    ``auto`` forks on Linux's CPU; on a GPU forking has not been tried.
+    """
+    usual = sys.platform == "linux" and all(device.kind == "cpu" for device in devices)
+    return fork_server_command if start == "fork" or (start == "auto" and usual) else None
 
 
 class ForkError(Exception):

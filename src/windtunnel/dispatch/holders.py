@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from windtunnel.core.files import write_json
 from windtunnel.dispatch.devices import Device, worker_environment
-from windtunnel.dispatch.types import Estimate, Job
+from windtunnel.dispatch.types import Estimate, Job, Outcome
 
 ShareData = Literal["auto", "on", "off"]
 
@@ -114,6 +114,12 @@ class Holders:
             return price
         images = price.parts.get("data", 0)
         return replace(price, bytes=price.bytes - images, parts=price.parts | {"data": 0})
+
+    def as_if_copied(self, job: Job, outcome: Outcome, price: Estimate | None) -> Outcome:
+        """Return ``outcome`` with the peak a copy of the images would have made; estimates start from there."""
+        if price is None or outcome.peak_bytes is None or self.reduce(job, price) == price:
+            return outcome
+        return replace(outcome, peak_bytes=outcome.peak_bytes + price.parts.get("data", 0))
 
     def address(self, job: Job, device: Device) -> str:
         """Return where the job's worker asks for its images on ``device``; empty when it makes a copy."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from windtunnel.config.experiment import Experiment
 from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.dispatcher import Dispatcher
+from windtunnel.dispatch.forking import ForkCommand
 from windtunnel.dispatch.launch import Command
 from windtunnel.dispatch.pool import BEAT_SHARE, EXPIRY_S, Pool, Watch
 from windtunnel.dispatch.settings import FOLDER, Settings, worker_command
@@ -84,6 +85,7 @@ def join_pool(
     view: View | None = None,
     settings: Settings | None = None,
     command: Command = worker_command,
+    fork: ForkCommand | None = None,
     name: str = "",
     expiry_s: float = EXPIRY_S,
 ) -> list[Outcome]:
@@ -97,6 +99,7 @@ def join_pool(
         view: shows people what happens.
         settings: how to behave; but one run is kept waiting, so that others may pull the rest.
         command: makes a worker's command from its order.
+        fork: makes the command of a server that forks workers; None starts each by its own command.
         name: this machine's name in the pool, never used before; empty for one made up.
         expiry_s: seconds without a beat after which another worker's runs are taken over.
 
@@ -120,6 +123,7 @@ def join_pool(
             view=view,
             settings=replace(settings or Settings(), lookahead=1),
             command=command,
+            fork=fork,
         ).run()
     finally:
         source.release_all()

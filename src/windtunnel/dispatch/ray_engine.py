@@ -19,6 +19,7 @@ from typing import Any
 
 from windtunnel.dispatch.devices import find_devices
 from windtunnel.dispatch.estimate.estimator import Estimator
+from windtunnel.dispatch.forking import choose_fork
 from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.joined import join_pool
 from windtunnel.dispatch.pool import EXPIRY_S, Pool
@@ -61,6 +62,7 @@ class NodeJoin:
             estimate=estimator.estimate,
             record=estimator.record_outcome,
             settings=Settings(policy=self.policy),
+            fork=choose_fork(devices),
             name=name,
         )
 

@@ -12,7 +12,7 @@ from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
 from windtunnel.dispatch.dispatcher import Dispatcher, Settings
 from windtunnel.dispatch.estimate.estimator import Estimator
-from windtunnel.dispatch.forking import fork_server_command
+from windtunnel.dispatch.forking import StartName, choose_fork
 from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.holders import ShareData
 from windtunnel.dispatch.mps import run_daemon
@@ -24,7 +24,6 @@ from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
 from windtunnel.sweeps.fused import FusedSweep, refuse_pruning
 
-StartName = Literal["auto", "fork", "spawn"]
 EngineName = Literal["local", "join", "ray", "fused"]
 
 
@@ -177,12 +176,7 @@ class Engine:
             record=estimator.record_outcome,
             view=view,
             settings=settings,
-            fork=fork_server_command if self._forks(devices) else None,
-        )
-
-    def _forks(self, devices: Sequence[Device]) -> bool:
-        return self.start == "fork" or (
-            self.start == "auto" and sys.platform == "linux" and all(device.kind == "cpu" for device in devices)
+            fork=choose_fork(devices, self.start),
         )
 
     def _build_ray(self, folder: Path, source: JobSource, view: View | None, settings: Settings) -> "Runner":
