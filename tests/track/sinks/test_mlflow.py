@@ -1,6 +1,12 @@
 import os
+from contextlib import ExitStack
 
 import pytest
+
+from windtunnel.track.choice import TRACKERS, Tracking
+from windtunnel.track.relay import relaying
+
+from ..conftest import make_info, make_run_folder
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,3 +60,15 @@ def test_nothing_secret_is_stored(tracked_slowly, stored):
     content = (tracked_slowly.home / "first" / "mlflow.db").read_bytes()
     assert b"hunter2" not in content  # of an environment variable
     assert b"tellnobody" not in content  # of the command line
+
+
+def test_runs_that_begin_at_once_share_a_new_store(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    said = []
+    with ExitStack() as running:
+        for name in ("one", "two"):
+            folder = make_run_folder(tmp_path / name)
+            tracking = Tracking((TRACKERS["mlflow"],), wait_s=200.0)
+            (relay,) = running.enter_context(relaying(tracking, said.append, pictures={}))
+            relay.start(make_info(folder))
+    assert [each for each in said if each.kind == "warning"] == []

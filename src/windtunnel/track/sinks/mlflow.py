@@ -1,8 +1,12 @@
 """MLflow: the server or store that ``MLFLOW_TRACKING_URI`` names, else MLflow's own default, ``mlflow.db``."""
 
+import fcntl
+import hashlib
 import os
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +32,8 @@ class MlflowSink:
         """Create the run, or set it running again."""
         record = read_record(run.record)
         uri = os.environ.get("MLFLOW_TRACKING_URI") or record.get("uri") or get_tracking_uri()
-        self._client = MlflowClient(tracking_uri=uri)
+        with _one_at_a_time(uri):
+            self._client = MlflowClient(tracking_uri=uri)
         self._step = run.start_step
         self._id = self._find(record.get("run_id")) or self._create(run)
         kept_uri = {} if os.environ.get("MLFLOW_TRACKING_URI") else {"uri": uri}  # the variable's may hold a password
@@ -86,6 +91,18 @@ class MlflowSink:
     def _tag(self, values: Mapping[str, Scalar]) -> None:
         for part in _parts([RunTag(key, str(value)[:_LONGEST_TAG]) for key, value in values.items()]):
             self._client.log_batch(self._id, tags=part)
+
+
+@contextmanager
+def _one_at_a_time(uri: str) -> Iterator[None]:
+    """Let one process of this machine at a time open a SQLite store: two that create its tables at once fail."""
+    if not uri.startswith("sqlite:"):
+        yield
+        return
+    name = f"windtunnel-mlflow-{os.getuid()}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _parts(items: Sequence[T]) -> list[Sequence[T]]:
