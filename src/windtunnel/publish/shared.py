@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from windtunnel.config.files import parse_yaml
 from windtunnel.errors import WindtunnelError
@@ -34,7 +34,7 @@ def interval_of_mean(
     if len(values) < 2:
         return None
     mean, n = statistics.fmean(values), len(values)
-    reach = float(stats.t.isf((1 - confidence) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n)
+    reach = float(stdtrit(n - 1, (1 + confidence) / 2)) * statistics.stdev(values) / math.sqrt(n)
     low, high = within or (-math.inf, math.inf)
     return max(mean - reach, low), min(mean + reach, high)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from windtunnel.catalog.timeline import DeviceLane, Span, Timeline, read_timeline
 from windtunnel.errors import UsageError
 from windtunnel.report.labels import plain
-from windtunnel.report.theme import GREY, colour, house_style
+from windtunnel.report.theme import GREY, HouseFigure, colour, house_style
 from windtunnel.sweeps.run import SweepResult
 
 _GIB = 2**30
@@ -43,7 +43,7 @@ def draw_timeline(timeline: Timeline) -> Figure:
     heights = [part for name in lanes for part in (_runs_inches(len(lanes[name])), 1.1)]
     scale, unit = _choose_unit(timeline.now - timeline.opened)
     with house_style():
-        figure = Figure(figsize=(9.6, sum(heights) + 1.9), layout="constrained")
+        figure = HouseFigure(figsize=(9.6, sum(heights) + 1.9), layout="constrained")
         panels = figure.subplots(len(heights) + 1, 1, sharex=True, height_ratios=[*heights, 1.1], squeeze=False)[:, 0]
         for place, device in enumerate(timeline.devices):
             _draw_runs(panels[2 * place], device, lanes[device.name], timeline, scale)

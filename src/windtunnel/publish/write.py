@@ -1,19 +1,13 @@
 """Writing a report: one page, and beside it the pictures and tables it shows, each file whole or not at all."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from windtunnel.core.files import replacing, write_text
 from windtunnel.errors import UsageError
-from windtunnel.publish.comparison_page import build_ablation_document, build_comparison_document
-from windtunnel.publish.find import Kind, Subject
-from windtunnel.publish.sweep_page import build_sweep_document
+from windtunnel.publish.find import Subject
 from windtunnel.report.document import Document
-from windtunnel.report.load import load_run
 from windtunnel.report.page import render_page
-from windtunnel.report.run_page import build_run_document
 from windtunnel.report.tables import format_csv
 from windtunnel.report.theme import house_style
 
@@ -26,7 +20,19 @@ def build_document(subject: Subject) -> Document:
     Raises:
         WindtunnelError: one of its files is damaged; names it.
     """
-    return _BUILDERS[subject.kind](subject.folder)
+    if subject.kind == "run":  # each kind imports what it alone needs: statistics and forests take a while to load
+        from windtunnel.report.load import load_run
+        from windtunnel.report.run_page import build_run_document
+
+        return build_run_document(load_run(subject.folder))
+    if subject.kind == "sweep":
+        from windtunnel.publish.sweep_page import build_sweep_document
+
+        return build_sweep_document(subject.folder)
+    from windtunnel.publish.comparison_page import build_ablation_document, build_comparison_document
+
+    build = build_comparison_document if subject.kind == "comparison" else build_ablation_document
+    return build(subject.folder)
 
 
 def write_document(document: Document, page: Path, *, extras: frozenset[Extra] = frozenset()) -> list[Path]:
@@ -72,17 +78,3 @@ def _write_extras(document: Document, folder: Path, extras: frozenset[Extra]) ->
             write_text(path, format_csv(table))
             written.append(path)
     return written
-
-
-def _build_run(folder: Path) -> Document:
-    return build_run_document(load_run(folder))
-
-
-_BUILDERS: Mapping[Kind, Callable[[Path], Document]] = MappingProxyType(
-    {
-        "run": _build_run,
-        "sweep": build_sweep_document,
-        "comparison": build_comparison_document,
-        "ablation": build_ablation_document,
-    }
-)

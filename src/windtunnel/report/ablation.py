@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from windtunnel.report.labels import plain
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 _ROW_INCHES = 0.34
 
@@ -38,7 +38,7 @@ def plot_effects(bars: Sequence[Bar], *, n: int, confidence: float) -> Figure:
         confidence: of the intervals, 0..1.
     """
     with house_style():
-        figure = Figure(figsize=(11, 1.4 + _ROW_INCHES * len(bars)), layout="constrained")
+        figure = HouseFigure(figsize=(11, 1.4 + _ROW_INCHES * len(bars)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for row, bar in enumerate(bars):
             shade = colour(1 if bar.is_interaction else 0)

@@ -13,7 +13,7 @@ from windtunnel.errors import CheckpointError
 from windtunnel.report.labels import plain
 from windtunnel.report.load import load_epochs, read_json
 from windtunnel.report.settings import describe_metric
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Cloud:
 def plot_comparison(clouds: Sequence[Cloud], *, metric: str) -> Figure:
     """Draw accuracy against time, a point a trial and a cross of intervals a design, beside all loss curves."""
     with house_style():
-        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        figure = HouseFigure(figsize=(11, 4.2), layout="constrained")
         plane, losses = figure.subplots(1, 2)
         _draw_plane(plane, clouds, metric)
         _draw_all_losses(losses, clouds)
@@ -52,7 +52,7 @@ def plot_comparison(clouds: Sequence[Cloud], *, metric: str) -> Figure:
 def plot_plane(clouds: Sequence[Cloud], *, metric: str) -> Figure:
     """Draw the left half of :func:`plot_comparison` as a figure of its own."""
     with house_style():
-        figure = Figure(figsize=(5.0, 3.8), layout="constrained")
+        figure = HouseFigure(figsize=(5.0, 3.8), layout="constrained")
         _draw_plane(figure.subplots(), clouds, metric)
     return figure
 
@@ -60,7 +60,7 @@ def plot_plane(clouds: Sequence[Cloud], *, metric: str) -> Figure:
 def plot_losses(clouds: Sequence[Cloud]) -> Figure:
     """Draw the right half of :func:`plot_comparison` as a figure of its own."""
     with house_style():
-        figure = Figure(figsize=(5.0, 3.8), layout="constrained")
+        figure = HouseFigure(figsize=(5.0, 3.8), layout="constrained")
         _draw_all_losses(figure.subplots(), clouds)
     return figure
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from windtunnel.core.files import replacing
 from windtunnel.report.labels import shorten
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 _MOST_NUMBERED = 20
 _MOST_NAMED = 120
@@ -38,7 +38,7 @@ def plot_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], 
     shares = cells / np.maximum(cells.sum(1, keepdims=True), 1)
     side = 3.6 + 0.42 * len(cells) if len(cells) <= _MOST_NUMBERED else min(4.5 + 0.105 * len(cells), 18)
     with house_style():
-        figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+        figure = HouseFigure(figsize=(side + 1.2, side), layout="constrained")
         axes = figure.subplots()
         _draw_shares(figure, axes, shares)
         _name_classes(axes, class_names)

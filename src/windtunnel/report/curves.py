@@ -13,7 +13,7 @@ from windtunnel.core.files import replacing
 from windtunnel.core.reports import EpochReport
 from windtunnel.report.labels import plain
 from windtunnel.report.load import Run, load_run
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 Panel = Literal["loss", "accuracy", "learning rate", "throughput", "memory"]
 Part = Literal["training", "validation", "averaged weights"]
@@ -64,7 +64,7 @@ def plot_curves(runs: Sequence[Run]) -> Figure:
     dashed and averaged weights dotted.
     """
     with house_style():
-        figure = Figure(figsize=(12, 3.6), layout="constrained")
+        figure = HouseFigure(figsize=(12, 3.6), layout="constrained")
         for axes, panel in zip(figure.subplots(1, 3), _TOGETHER, strict=True):
             _draw_panel(axes, panel, runs, ())
             axes.set_title(panel)
@@ -83,7 +83,7 @@ def plot_panel(runs: Sequence[Run], panel: Panel, *, labels: Sequence[str] = ())
     """
     with house_style():
         alone = len(runs) == 1
-        figure = Figure(figsize=(4.4, 3.0 if alone else 3.2 + 0.19 * len(runs)), layout="constrained")
+        figure = HouseFigure(figsize=(4.4, 3.0 if alone else 3.2 + 0.19 * len(runs)), layout="constrained")
         axes = figure.subplots()
         _draw_panel(axes, panel, runs, labels)
         if len(axes.get_legend_handles_labels()[0]) > 1:

@@ -56,14 +56,12 @@ def compute_grid(reductions: Sequence[int] = REDUCTIONS) -> list[Cost]:
 
 def save_deb_flops(path: Path) -> Path:
     """Draw the grid as dots whose area is the cost, to a ``.svg``, ``.png`` or ``.pdf`` file."""
-    from matplotlib.figure import Figure
-
     from windtunnel.core.files import replacing
-    from windtunnel.report.theme import colour, house_style
+    from windtunnel.report.theme import HouseFigure, colour, house_style
 
     grid = compute_grid()
     with house_style(), replacing(path) as temporary:
-        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+        figure = HouseFigure(figsize=(6.4, 5.6), layout="constrained")
         axes = figure.subplots()
         places = {reduction: index for index, reduction in enumerate(REDUCTIONS)}
         axes.scatter(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from windtunnel.core.files import replacing
 from windtunnel.report.labels import shorten
-from windtunnel.report.theme import house_style
+from windtunnel.report.theme import HouseFigure, house_style
 
 _COLUMNS = 6
 
@@ -44,7 +44,7 @@ def plot_gallery(mistakes: Sequence[Mistake], *, title: str) -> Figure:
     rows = max(-(-len(mistakes) // _COLUMNS), 1)
     with house_style():
         height = 0.4 + 1.9 * rows
-        figure = Figure(figsize=(9.6, height))
+        figure = HouseFigure(figsize=(9.6, height))
         figure.suptitle(title, fontsize="medium", y=1 - 0.1 / height)
         # margins in inches over the height; fitting a layout to 24 panels would take longer than drawing them
         room = {"left": 0.01, "right": 0.99, "bottom": 0.1 / height, "top": 1 - 0.7 / height, "hspace": 0.32}

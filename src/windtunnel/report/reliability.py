@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from windtunnel.core.files import replacing
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 _Z = 1.96
 
@@ -51,7 +51,7 @@ def save_reliability(path: Path, curves: Sequence[ReliabilityCurve], *, title: s
 def plot_reliability(curves: Sequence[ReliabilityCurve], *, title: str) -> Figure:
     """Draw accuracy over confidence with 95% intervals, and below it how many predictions each bin holds."""
     with house_style():
-        figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+        figure = HouseFigure(figsize=(6.4, 6.4), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot([0, 1], [0, 1], linestyle="--", color="#767676", linewidth=1.2, label="as sure as it is right")
         for index, curve in enumerate(curves):

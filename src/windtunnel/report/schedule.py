@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from windtunnel.core.files import replacing
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 
 def plot_schedule(epochs: Sequence[float], rates: Mapping[str, Sequence[float]], *, title: str, note: str) -> Figure:
@@ -19,7 +19,7 @@ def plot_schedule(epochs: Sequence[float], rates: Mapping[str, Sequence[float]],
         note: a line under the title, or ``""``.
     """
     with house_style():
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        figure = HouseFigure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
         for index, (label, values) in enumerate(rates.items()):
             axes.plot(epochs, values, color=colour(index), label=label)

@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from windtunnel.report.labels import plain, shorten
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 _LOGARITHMIC_FROM = 20  # times the smallest value that the largest is
 _MOST_TICKS = 8
@@ -64,7 +64,7 @@ def plot_parallel(points: Sequence[PointLike], *, metric: str, maximise: bool = 
     scores = [scale * (point.mean or 0.0) for point in measured]
     scales = [_scale([point.choices.get(name) for point in measured]) for name in names]
     with house_style():
-        figure = Figure(figsize=(max(1.6 + _AXIS_INCHES * len(names), 4.4), 3.6), layout="constrained")
+        figure = HouseFigure(figsize=(max(1.6 + _AXIS_INCHES * len(names), 4.4), 3.6), layout="constrained")
         axes = figure.subplots()
         if len(measured) > 0 and names:
             _draw_lines(figure, axes, scales, scores, label)
@@ -83,7 +83,7 @@ def plot_setting(points: Sequence[PointLike], name: str, *, metric: str) -> Figu
     measured = [point for point in points if point.values]
     values = [point.choices.get(name) for point in measured]
     with house_style():
-        figure = Figure(figsize=(4.4, 3.0), layout="constrained")
+        figure = HouseFigure(figsize=(4.4, 3.0), layout="constrained")
         axes = figure.subplots()
         numbers = [_number(value) for value in values]
         if all(number is not None for number in numbers):
@@ -121,7 +121,7 @@ def plot_importance(shares: Mapping[str, float], *, explained: float) -> Figure:
     """
     names = list(shares)
     with house_style():
-        figure = Figure(figsize=(5.4, 1.1 + 0.32 * len(names)), layout="constrained")
+        figure = HouseFigure(figsize=(5.4, 1.1 + 0.32 * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.barh(range(len(names)), [100 * shares[name] for name in names], color=colour(0), height=0.6)
         axes.set_yticks(range(len(names)), [plain(name) for name in names])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from windtunnel.core.files import replacing
 from windtunnel.errors import CheckpointError
-from windtunnel.report.theme import colour, house_style
+from windtunnel.report.theme import HouseFigure, colour, house_style
 
 _DARK_BELOW = 0.55  # of the colour range: cells darker than this carry white figures
 
@@ -63,7 +63,7 @@ def load_shift(path: Path) -> ShiftTable:
 def plot_shift(table: ShiftTable) -> Figure:
     """Draw a heat map of accuracies beside estimated against measured accuracy."""
     with house_style():
-        figure = Figure(figsize=(10.5, 0.32 * len(table.corruptions) + 1.6), layout="constrained")
+        figure = HouseFigure(figsize=(10.5, 0.32 * len(table.corruptions) + 1.6), layout="constrained")
         grid, scatter = figure.subplots(1, 2, width_ratios=(1.25, 1))
         _draw_grid(grid, table)
         _draw_estimates(scatter, table)

@@ -1,10 +1,12 @@
 """One look for every picture and page."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib
+from matplotlib.figure import Figure
 
 # Okabe and Ito 2008, "Color Universal Design": told apart by people with any colour vision; black comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,6 +27,16 @@ PAGE_COLOURS = {
 def colour(index: int) -> str:
     """Return the colour of the ``index``-th series; after seven they repeat."""
     return COLOURS[index % len(COLOURS)]
+
+
+class HouseFigure(Figure):
+    """A figure that shows itself in a notebook, whether pyplot was ever imported there or not."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with house_style():
+            self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
 
 
 @contextmanager
