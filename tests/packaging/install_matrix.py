@@ -39,6 +39,7 @@ USES = {
     "mlflow": [[*TRAIN, "--track", "mlflow"]],
     "trackio": [[*TRAIN, "--track", "trackio"]],
 }
+THERE_FROM_THE_START = ("pip", "setuptools", "pkg_resources", "_distutils", "distutils-precedence", "core.pth")
 NOT_ALONE = ("dev",)  # the tests are its use
 
 
@@ -58,13 +59,12 @@ class Environment:
 
     def __init__(self, folder, over=None):
         self.folder = folder
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         self.python = folder / "bin" / "python"
+        if not self.python.exists():
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         self.packages = next((folder / "lib").glob("python*")) / "site-packages"
-        self._own = {path.name for path in self.packages.iterdir()}
         if over is not None:
             (self.packages / "core.pth").write_text(f"{over.packages}\n")
-            self._own.add("core.pth")
 
     def install(self, requirement, constraints):
         """Install with pip; raises when that fails."""
@@ -83,7 +83,7 @@ class Environment:
 
     def added(self):
         """Return how many packages were installed and how much they weigh, compiled files left out."""
-        new = [path for path in self.packages.iterdir() if path.name not in self._own]
+        new = [path for path in self.packages.iterdir() if not path.name.startswith(THERE_FROM_THE_START)]
         return sum(path.suffix == ".dist-info" for path in new), sum(map(weigh, new)) / 2**20
 
     def _check(self, command, place, seconds):
@@ -122,7 +122,7 @@ def read_extras():
 def try_case(case, core, wheel, constraints, work):
     """Install ``case`` over core, use it, and return the outcome."""
     place = work / f"use-{case}"
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     start = time.perf_counter()
     environment = core if case == "core" else Environment(work / case, over=core)
     fault = ""
@@ -141,7 +141,7 @@ def use(case, environment, place):
     elif case == "ray":
         environment.run(_ASK_RAY, place)  # the engine itself: tests/dispatch/test_ray_engine.py
     elif case == "docs":
-        shutil.copytree(ROOT / "docs", place / "docs")
+        shutil.copytree(ROOT / "docs", place / "docs", dirs_exist_ok=True)
         environment.run(_BUILD_DOCS, place)
     elif case not in USES:
         raise RuntimeError(f"no use of the extra {case} is known here; add one to USES")
@@ -166,7 +166,7 @@ sys.exit(main(["-q", "-W", "-b", "html", "docs", "site"]))
 
 def open_page(environment, place):
     """Start the live page and fetch it."""
-    (place / "runs").mkdir()
+    (place / "runs").mkdir(exist_ok=True)
     command = [environment.python, "-m", "windtunnel.cli.main", "ui", "--no-open"]
     with subprocess.Popen(command, cwd=place, env=surroundings(place), stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -211,7 +211,7 @@ def parse():
     parser.add_argument("cases", nargs="*", metavar="CASE")
     parser.add_argument("--wheel", type=Path)
     parser.add_argument("--constraints", type=Path, default=ROOT / "constraints.txt")
-    parser.add_argument("--keep", type=Path, help="a folder that does not exist yet; left there")
+    parser.add_argument("--keep", type=Path, help="folder for the environments, used again and left there")
     arguments = parser.parse_args()
     known = ["core", *read_extras()]
     unknown = set(arguments.cases) - set(known)
