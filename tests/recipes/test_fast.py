@@ -66,7 +66,7 @@ def test_there_is_one_for_each_target():
 @pytest.mark.parametrize(
     ("name", "peer", "share"),
     [
-        ("fast90", "airbench94_muon", 0.087),
+        ("fast90", "airbench94_muon", 0.145),
         ("fast94", "airbench94_muon", 0.47),
         ("fast95", "airbench95", 0.33),
         ("fast96", "airbench96", 0.47),
@@ -79,7 +79,7 @@ def test_cost_beside_the_published_recipe(name, peer, share):
 @pytest.mark.parametrize("name", [name for name in FAST if name.startswith("cifar")])
 def test_training_ends_at_the_size_it_is_tested_at(name):
     recipe = load_recipe(name)
-    assert not recipe.train.resize or recipe.train.resize[-1][1] == 32
+    assert recipe.train.resize[-1][1] == (recipe.model.input_size or 32)
 
 
 def test_head_starts_and_learns_as_airbench94_muon_s():
