@@ -10,5 +10,13 @@ settings.load_profile("steady")
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch):
-    for name in ("WINDTUNNEL_RUNS_DIR", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
+    for name in (
+        "WINDTUNNEL_RUNS_DIR",
+        "WINDTUNNEL_TRACK",
+        "WINDTUNNEL_TRACK_WAIT_S",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "COLUMNS",
+    ):
         monkeypatch.delenv(name, raising=False)
