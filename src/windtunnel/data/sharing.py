@@ -15,11 +15,13 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import init_reductions
 
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.open import OpenedData
@@ -164,8 +166,7 @@ def _open_parts(
 
 def _describe_part(part: HeldPart, files: Sequence[int]) -> dict[str, Any]:
     if not part.files:
-        from torch.multiprocessing.reductions import ForkingPickler
-
+        init_reductions()  # teaches the pickler to send a handle on a GPU's memory instead of its bytes
         return {"checksum": part.checksum, "ipc": bytes(ForkingPickler.dumps(tuple(part.images))).hex()}
     count, channels, height, width = part.images.images.shape
     places = [files.index(number) for number in part.files]

@@ -41,7 +41,7 @@ class _Holder:
     folder: Path
     device: Device
     data: dict[str, Any]
-    bytes: int
+    held_bytes: int
     stands: str = "starting"
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
@@ -135,7 +135,7 @@ class Holders:
     def bytes_on(self, device: Device) -> int:
         """Return the bytes that holders take on ``device``."""
         holders = [holders[device.name] for holders in self._holders.values() if device.name in holders]
-        return sum(holder.bytes for holder in holders if holder.stands != "refused")
+        return sum(holder.held_bytes for holder in holders if holder.stands != "refused")
 
     def poll(self) -> list[str]:
         """Look at the holders that start and return in words what has been decided."""
