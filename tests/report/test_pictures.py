@@ -102,4 +102,4 @@ def test_importance_is_drawn_in_percent_the_largest_on_top():
     assert [bar.get_width() for bar in axes.patches] == [80.0, 20.0]
     low, high = axes.get_ylim()
     assert low > high
-    assert "50% of the variance" in axes.get_xlabel()
+    assert axes.get_title(loc="left") == "50% of the variance explained"

@@ -125,7 +125,8 @@ def plot_importance(shares: Mapping[str, float], *, explained: float) -> Figure:
         axes = figure.subplots()
         axes.barh(range(len(names)), [100 * shares[name] for name in names], color=colour(0), height=0.6)
         axes.set_yticks(range(len(names)), [plain(name) for name in names])
-        axes.set(xlabel=f"share of the importance (%); {explained:.0%} of the variance explained", xlim=(0, 100))
+        axes.set(xlabel="share of the importance (%)", xlim=(0, 100))
+        axes.set_title(f"{explained:.0%} of the variance explained", loc="left")
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
     return figure
@@ -150,12 +151,11 @@ def _draw_lines(figure: Figure, axes: Axes, scales: Sequence[_Scale], scores: Se
 
 
 def _draw_axes(axes: Axes, names: Sequence[str], scales: Sequence[_Scale]) -> None:
+    paper = {"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.75, "pad": 1}
     for place, scale in enumerate(scales):
         axes.axvline(place, color="#555555", linewidth=0.8, zorder=3)
         for height, text in scale.ticks:
-            axes.annotate(
-                plain(text), (place, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
-            )
+            axes.text(place + 0.03, height, plain(text), va="center", fontsize=8, bbox=paper, zorder=4)
     axes.set_xticks(range(len(names)), [plain(name) for name in names])
     axes.set(xlim=(-0.3, max(len(names) - 1, 0) + 0.6), ylim=(-0.06, 1.06))
     axes.set_yticks([])
