@@ -29,6 +29,32 @@ SweepDir = Annotated[
     str, typer.Argument(metavar="SWEEP", help="A sweep's folder, or the name of one under the runs folder.")
 ]
 
+Memory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="What runs may hold on each device, e.g. 8GB; default 90%.")
+]
+MaxRuns = Annotated[int | None, typer.Option(metavar="N", help="Most runs at a time on each device, whatever fits.")]
+EngineName = Annotated[
+    Literal["local", "join", "ray", "fused"],
+    typer.Option(
+        help="local packs runs here; join leaves them to machines that `windtunnel worker --join` the folder; ray "
+        "to the nodes of a cluster; fused trains runs of one architecture as one network where that is faster."
+    ),
+]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Runs that failed or diverged go once more, each once in its life.")
+]
+Start = Annotated[
+    Literal["auto", "fork", "spawn"],
+    typer.Option(help="Workers as forks of a process with torch imported, or each anew; auto forks on the CPU."),
+]
+ShareData = Annotated[
+    Literal["auto", "on", "off"],
+    typer.Option(help="Images on a device once for all runs; auto on GPUs, and only if a self-test passes."),
+]
+Mps = Annotated[
+    bool, typer.Option("--mps", help="Let runs share a GPU by NVIDIA's MPS; starts a daemon where none answers.")
+]
+
 
 class RunByDefault(TyperGroup):
     """Takes ``windtunnel sweep s2_sweep`` for ``windtunnel sweep run s2_sweep``."""
@@ -63,37 +89,17 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and take; train nothing.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
     device: Annotated[str, typer.Option(help="auto (every GPU, or else the CPU), cpu, cuda or cuda:N.")] = "auto",
-    memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="What runs may hold on each device, e.g. 8GB; default 90%.")
-    ] = None,
+    memory: Memory = None,
     parallel: Annotated[int | None, typer.Option(help="Most runs at a time on the CPU; default by cores.")] = None,
-    max_runs_per_device: Annotated[
-        int | None, typer.Option(metavar="N", help="Most runs at a time on each device, whatever fits.")
-    ] = None,
+    max_runs_per_device: MaxRuns = None,
     threads: Annotated[int, typer.Option(help="CPU threads of each run.")] = 1,
     policy: Annotated[str, typer.Option(help="How runs are packed: auto, weighted, lpt, fifo, bfd, ...")] = "auto",
-    engine: Annotated[
-        Literal["local", "join", "ray", "fused"],
-        typer.Option(
-            help="local packs runs here; join leaves them to machines that `windtunnel worker --join` the folder; ray "
-            "to the nodes of a cluster; fused trains runs of one architecture as one network where that is faster."
-        ),
-    ] = "local",
+    engine: EngineName = "local",
     address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Runs that failed or diverged go once more, each once in its life.")
-    ] = False,
-    start: Annotated[
-        Literal["auto", "fork", "spawn"],
-        typer.Option(help="Workers as forks of a process with torch imported, or each anew; auto forks on the CPU."),
-    ] = "auto",
-    share_data: Annotated[
-        Literal["auto", "on", "off"],
-        typer.Option(help="Images on a device once for all runs; auto on GPUs, and only if a self-test passes."),
-    ] = "auto",
-    mps: Annotated[
-        bool, typer.Option("--mps", help="Let runs share a GPU by NVIDIA's MPS; starts a daemon where none answers.")
-    ] = False,
+    retry_failed: RetryFailed = False,
+    start: Start = "auto",
+    share_data: ShareData = "auto",
+    mps: Mps = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
