@@ -1,6 +1,7 @@
 """Sixteen tiny runs: packed by a sweep under a memory budget, beside one after the other with both cores each.
 
 ``packed``        windtunnel sweep --threads 1 --memory BUDGET
+``started anew``  the same with --start spawn: every worker imports torch for itself
 ``one by one``    windtunnel train, once for each run, with as many threads as there are cores
 ``one at a time`` windtunnel sweep --policy one_per_device, with as many threads as there are cores
 
@@ -51,6 +52,10 @@ def packed(folder, options):
     sweep(folder, options, "--threads", "1", "--memory", options.memory)
 
 
+def started_anew(folder, options):
+    sweep(folder, options, "--threads", "1", "--memory", options.memory, "--start", "spawn")
+
+
 def one_at_a_time(folder, options):
     sweep(folder, options, "--policy", "one_per_device", "--threads", str(os.cpu_count()))
 
@@ -63,7 +68,7 @@ def one_by_one(folder, options):
             command("train", "quickstart", *settings, threads, "--seed", str(seed), "--runs-dir", str(folder / "runs"))
 
 
-CONTESTANTS = {"packed": packed, "one by one": one_by_one, "one at a time": one_at_a_time}
+CONTESTANTS = {"packed": packed, "started anew": started_anew, "one by one": one_by_one, "one at a time": one_at_a_time}
 
 
 def count_runs(folder):
@@ -87,7 +92,7 @@ def main():
     options = parser.parse_args()
     seconds, losses = {name: [] for name in CONTESTANTS}, {}
     for repeat in range(options.repeats):
-        for name in list(CONTESTANTS) if repeat % 2 == 0 else reversed(CONTESTANTS):
+        for name in CONTESTANTS if repeat % 2 == 0 else reversed(CONTESTANTS):
             with tempfile.TemporaryDirectory() as text:
                 folder = Path(text)
                 start = time.perf_counter()
