@@ -116,6 +116,18 @@ def test_inputs_that_need_no_gradient_get_none():
     torch.testing.assert_close(weight.grad, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_outputs_can_be_changed_in_place():
+    pictures, weight = _draw(2, 8, 8, 8, 8)
+    weight.requires_grad_()
+    outputs = winograd_conv2d(pictures, weight, padding=1)
+    outputs += pictures
+    assert outputs.is_contiguous(memory_format=torch.channels_last)
+    outputs.square().sum().backward()
+    again = weight.detach().clone().requires_grad_()
+    (functional.conv2d(pictures, again, padding=1) + pictures).square().sum().backward()
+    torch.testing.assert_close(weight.grad, again.grad, rtol=1e-4, atol=1e-3)
+
+
 class _Same(nn.Conv2d):
     def __init__(self):
         super().__init__(8, 16, 3, padding="same", bias=True)

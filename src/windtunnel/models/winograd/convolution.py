@@ -39,11 +39,13 @@ class _WinogradConv2d(torch.autograd.Function):
         ctx.padding = padding
         inputs, factors = _channels_last(images), _transform(weight.permute(2, 3, 1, 0))
         count, height, width, _ = inputs.shape
-        outputs = torch.empty(count, height + 2 * padding - 2, width + 2 * padding - 2, len(weight))
+        shape = (count, len(weight), height + 2 * padding - 2, width + 2 * padding - 2)
+        # not a view of other memory, which could not be changed in place afterwards
+        outputs = torch.empty(shape, memory_format=torch.channels_last)
         together = block_images(images.shape, len(weight), padding)
-        x, f, y = (tensor.detach().numpy() for tensor in (inputs, factors, outputs))
+        x, f, y = (tensor.detach().numpy() for tensor in (inputs, factors, outputs.permute(0, 2, 3, 1)))
         _share(count, lambda first, last: convolve(x, f, padding, together, first, last, y))
-        return outputs.permute(0, 3, 1, 2)
+        return outputs
 
     @staticmethod
     @once_differentiable
