@@ -59,7 +59,7 @@ def train_runs(root: Path) -> None:
     call("eval", "last", "--runs-dir", str(root))
     half = root.parent / "half.yaml"
     half.write_text("base: quickstart\nname: half\ntrain: {epochs: 10}\n", encoding="utf-8")
-    call("compare", "quickstart", str(half), "--trials", "4", "--name", "half-as-long", "--runs-dir", str(root))
+    call("compare", "quickstart", str(half), "--trials", "8", "--name", "half-as-long", "--runs-dir", str(root))
 
 
 @contextmanager

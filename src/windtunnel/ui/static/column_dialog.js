@@ -10,11 +10,21 @@ import { el } from "./dom.js";
  */
 export function chooseColumns(columns, chosen, onChange) {
   const keys = new Set(chosen);
-  const search = el("input", { type: "search", placeholder: "Find a column", "aria-label": "Find a column", on: { input: filter } });
+  const search = el("input", {
+    type: "search",
+    placeholder: "Find a column",
+    "aria-label": "Find a column",
+    on: { input: filter },
+  });
   const boxes = columns.map((column) => choice(column, keys, () => onChange([...keys])));
   const close = el("button", { type: "button", on: { click: () => dialog.close() } }, "Done");
   const dialog = el("dialog", { class: "dialog", "aria-label": "Columns", on: { close: () => dialog.remove() } });
-  dialog.append(el("h2", {}, "Columns"), search, el("div", { class: "choices" }, ...boxes), el("div", { class: "end" }, close));
+  dialog.append(
+    el("h2", {}, "Columns"),
+    search,
+    el("div", { class: "choices" }, ...boxes),
+    el("div", { class: "end" }, close),
+  );
   document.body.append(dialog);
   dialog.showModal();
 

@@ -72,7 +72,9 @@ export class Columns {
   /** Fields among these keys whose values some of these runs still lack. */
   missing(keys, ids) {
     const names = new Set(this.fields.map((field) => field.name));
-    return keys.filter((key) => names.has(key) && !(this.#values.has(key) && ids.every((id) => this.#values.get(key).has(id))));
+    return keys.filter(
+      (key) => names.has(key) && !(this.#values.has(key) && ids.every((id) => this.#values.get(key).has(id))),
+    );
   }
 
   /** The column of a key, or of the only name that ends with it: "lr" finds "optim.lr". */
@@ -97,7 +99,15 @@ export class Columns {
 function metricColumn(name) {
   const text = (value) => metric(name, value);
   const value = (row) => row.metrics?.[name];
-  return finish({ key: `metrics.${name}`, label: words(name).replace("accuracy", "acc."), width: 116, number: true, metric: true, value, text });
+  return finish({
+    key: `metrics.${name}`,
+    label: words(name).replace("accuracy", "acc."),
+    width: 116,
+    number: true,
+    metric: true,
+    value,
+    text,
+  });
 }
 
 function finish(column) {

@@ -62,7 +62,11 @@ export class CurvePanel {
 
   #bar() {
     const group = `x-${++panels}`;
-    const choices = [["epoch", "epochs"], ["step", "steps"], ["seconds", "seconds"]].map(([x, label]) => {
+    const choices = [
+      ["epoch", "epochs"],
+      ["step", "steps"],
+      ["seconds", "seconds"],
+    ].map(([x, label]) => {
       const on = { change: () => this.#set({ x }) };
       const box = el("input", { type: "radio", name: group, value: x, checked: x === "epoch", on });
       return el("label", {}, box, el("span", {}, label));
@@ -72,7 +76,14 @@ export class CurvePanel {
       shown.textContent = event.target.value;
       this.#set({ smoothing: Number(event.target.value) });
     };
-    const slider = el("input", { type: "range", min: "0", max: "0.95", step: "0.05", value: "0", on: { input: slide } });
+    const slider = el("input", {
+      type: "range",
+      min: "0",
+      max: "0.95",
+      step: "0.05",
+      value: "0",
+      on: { input: slide },
+    });
     const log = el("input", { type: "checkbox", on: { change: (event) => this.#set({ log: event.target.checked }) } });
     return el(
       "div",

@@ -22,14 +22,20 @@ const X_TITLES = { epoch: "epoch", step: "step", seconds: "training time (s)" };
  */
 export function buildChart(chart, runs, options) {
   const smoothing = chart.key === "lr" ? 0 : options.smoothing;
-  const traces = runs.flatMap((run) => chart.series.flatMap((name, at) => runTraces(chart, run, name, at, { ...options, smoothing })));
+  const traces = runs.flatMap((run) =>
+    chart.series.flatMap((name, at) => runTraces(chart, run, name, at, { ...options, smoothing })),
+  );
   const layout = {
     uirevision: `${options.x}-${options.log}`,
     hovermode: "closest",
     xaxis: axis({ title: X_TITLES[options.x], rangemode: "tozero" }),
-    yaxis: axis({ type: chart.log && options.log ? "log" : "linear", tickformat: chart.key === "accuracy" ? ".4~g" : "~g" }),
+    yaxis: axis({
+      type: chart.log && options.log ? "log" : "linear",
+      tickformat: chart.key === "accuracy" ? ".4~g" : "~g",
+    }),
   };
-  if (chart.key === "throughput" || chart.key === "memory") Object.assign(layout.yaxis, { tickformat: "~s", rangemode: "tozero" });
+  if (chart.key === "throughput" || chart.key === "memory")
+    Object.assign(layout.yaxis, { tickformat: "~s", rangemode: "tozero" });
   return { traces, layout, label: describe(chart, runs) };
 }
 
@@ -50,17 +56,26 @@ function runTraces(chart, run, name, at, { x, smoothing }) {
     marker: { color: run.colour, size: 6 },
     name: plain(run.name),
     line: { color: run.colour, width: at ? 1.3 : 2, dash: at ? "dot" : run.dash },
-    opacity: at ? 0.75 : 1,
+    opacity: at ? 0.9 : 1,
     hovertemplate: `${plain(run.name)}<br>${name.replaceAll("_", " ")} %{y:.5~g}, ${x} %{x}<extra></extra>`,
   };
   if (!smoothing) return [{ ...base, y: scaled }];
-  const raw = { ...base, y: scaled, opacity: 0.22, hoverinfo: "skip", hovertemplate: null, line: { ...base.line, width: 1 } };
+  const raw = {
+    ...base,
+    y: scaled,
+    opacity: 0.22,
+    hoverinfo: "skip",
+    hovertemplate: null,
+    line: { ...base.line, width: 1 },
+  };
   return [raw, { ...base, y: smooth(scaled, smoothing) }];
 }
 
 function describe(chart, runs) {
   const last = (run) => run.curves?.[chart.series[0]]?.findLast((value) => value !== null);
   const show = { memory: bytes }[chart.key] ?? ((value) => metric(chart.series[0], value ?? NaN));
-  const texts = runs.slice(0, 8).map((run) => `${run.name} ${last(run) === undefined ? number(null) : show(last(run))}`);
+  const texts = runs
+    .slice(0, 8)
+    .map((run) => `${run.name} ${last(run) === undefined ? number(null) : show(last(run))}`);
   return `${chart.title} of ${runs.length} runs. Last values: ${texts.join("; ")}`;
 }

@@ -1,4 +1,4 @@
-/** A table of many rows of which only those in sight are in the page; sorted by its heads, walked with the arrow keys. */
+/** A table of many rows of which only those in sight are in the page, sorted by its heads, walked by arrow keys. */
 
 import { el, fill, setText } from "./dom.js";
 
@@ -12,6 +12,10 @@ let tables = 0;
  */
 export class DataTable {
   #options;
+  #widths;
+  #head;
+  #body;
+  #table;
   #columns = [];
   #items = [];
   #active = -1;
@@ -45,11 +49,6 @@ export class DataTable {
     this.#body.addEventListener("click", (event) => this.#click(event));
     this.#size.observe(this.element);
   }
-
-  #widths;
-  #head;
-  #body;
-  #table;
 
   /** Show these columns, sorted as said: {key, descending}. */
   setColumns(columns, sort) {
@@ -87,7 +86,14 @@ export class DataTable {
       if (column.head) return fill(cell, column.head()) && cell;
       const arrow = el("i", { "aria-hidden": "true" }, sorted ? (sort.descending ? "▼" : "▲") : "");
       const press = { click: () => this.#options.onSort(column.key) };
-      cell.append(el("button", { type: "button", title: column.label, "data-column": column.key, on: press }, column.label, arrow));
+      cell.append(
+        el(
+          "button",
+          { type: "button", title: column.label, "data-column": column.key, on: press },
+          column.label,
+          arrow,
+        ),
+      );
       return cell;
     });
     const focused = this.#head.contains(document.activeElement) ? document.activeElement.dataset.column : null;
@@ -125,7 +131,10 @@ export class DataTable {
 
   /** Lines that are no longer in sight, to be used again: {whether of a group: lines}. */
   #takeOut(wanted) {
-    const free = new Map([[true, []], [false, []]]);
+    const free = new Map([
+      [true, []],
+      [false, []],
+    ]);
     for (const [key, line] of this.#shown) {
       if (wanted.has(key) && line.ofGroup === Boolean(this.#items[wanted.get(key)].group)) continue;
       this.#shown.delete(key);

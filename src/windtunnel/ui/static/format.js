@@ -19,7 +19,11 @@ export function number(value) {
 /** A count in short: 70122 becomes "70.1 k". */
 export function count(value) {
   if (!known(value)) return MISSING;
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+  for (const [unit, size] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e3],
+  ]) {
     if (value >= size) return `${(value / size).toFixed(1)} ${unit}`;
   }
   return String(value);

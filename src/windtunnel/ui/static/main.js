@@ -21,7 +21,14 @@ const VIEWS = {
   comparison: { load: async () => (await import("./view_comparison.js")).ComparisonView, tab: "comparisons" },
 };
 
-const app = { store: new Store(), selection: new Selection(), columns: new Columns(), curves: new Curves(), about: {}, ready: null };
+const app = {
+  store: new Store(),
+  selection: new Selection(),
+  columns: new Columns(),
+  curves: new Curves(),
+  about: {},
+  ready: null,
+};
 const live = new Live(app.store, () => get("runs"));
 let current = null;
 let runsAddress = "#/runs";
@@ -75,9 +82,13 @@ function markTab(tab, view) {
   }
 }
 
-window.addEventListener("click", () => {
-  if (readAddress().view === "runs") runsAddress = location.hash || "#/runs";
-}, { capture: true });
+window.addEventListener(
+  "click",
+  () => {
+    if (readAddress().view === "runs") runsAddress = location.hash || "#/runs";
+  },
+  { capture: true },
+);
 
 function forgetRemoved({ all, removed }) {
   const gone = all ? app.selection.ids.filter((id) => !app.store.runs.has(id)) : removed;
@@ -85,7 +96,9 @@ function forgetRemoved({ all, removed }) {
   for (const id of gone) app.curves.forget(id);
   const drawn = gone.filter((id) => app.selection.has(id));
   if (drawn.length) app.selection.change({ remove: drawn });
-  note(`${plural(gone.length, "folder")} gone from disk: ${gone.slice(0, 3).join(", ")}${gone.length > 3 ? ", …" : ""}`);
+  note(
+    `${plural(gone.length, "folder")} gone from disk: ${gone.slice(0, 3).join(", ")}${gone.length > 3 ? ", …" : ""}`,
+  );
 }
 
 function showConnection(state) {

@@ -49,9 +49,25 @@ function build(answer, kept) {
     selectdirection: "v",
     hovermode: "closest",
     margin: { l: 30, r: 40, t: 30, b: 20 },
-    xaxis: axis({ tickvals: axes.map((_, at) => at), ticktext: axes.map((one) => plain(one.title)), side: "top", range: [-0.08, axes.length - 1 + 0.09 * axes.length], showgrid: false, fixedrange: true, showline: false }),
+    xaxis: axis({
+      tickvals: axes.map((_, at) => at),
+      ticktext: axes.map((one) => plain(one.title)),
+      side: "top",
+      range: [-0.08, axes.length - 1 + 0.09 * axes.length],
+      showgrid: false,
+      fixedrange: true,
+      showline: false,
+    }),
     yaxis: axis({ visible: false, range: [-0.06, 1.06], fixedrange: true }),
-    shapes: axes.map((_, at) => ({ type: "line", x0: at, x1: at, y0: 0, y1: 1, line: { color: themeColour("muted"), width: 1.5 }, layer: "below" })),
+    shapes: axes.map((_, at) => ({
+      type: "line",
+      x0: at,
+      x1: at,
+      y0: 0,
+      y1: 1,
+      line: { color: themeColour("muted"), width: 1.5 },
+      layer: "below",
+    })),
     annotations: axes.flatMap((one, at) => one.ticks.map(([y, text]) => tick(at, y, text))),
   };
   return { traces, layout, label: describe(answer, runs) };
@@ -85,7 +101,12 @@ function settingAxis(name, runs) {
 
 function scoreAxis({ metric }, runs) {
   const show = (value) => (/accuracy/.test(metric) ? `${(value * 100).toFixed(2)}%` : showValue(value));
-  const one = numberAxis({ title: words(metric), read: (run) => run.score }, runs.map((run) => run.score), show, "linear");
+  const one = numberAxis(
+    { title: words(metric), read: (run) => run.score },
+    runs.map((run) => run.score),
+    show,
+    "linear",
+  );
   return one;
 }
 
@@ -94,22 +115,34 @@ function numberAxis(about, values, show, scale) {
   const [least, most] = [distinct[0] ?? 0, distinct.at(-1) ?? 1];
   const logarithmic = scale !== "linear" && least > 0 && most / least >= 20;
   const along = logarithmic ? Math.log : (value) => value;
-  const place = (value) => (most === least || value === undefined ? 0.5 : (along(value) - along(least)) / (along(most) - along(least)));
+  const place = (value) =>
+    most === least || value === undefined ? 0.5 : (along(value) - along(least)) / (along(most) - along(least));
   const between = logarithmic ? Math.sqrt(least * most) : (least + most) / 2;
-  const marked = distinct.length <= 6 && scale !== "linear" ? distinct : most === least ? [least] : [least, between, most];
+  const marked =
+    distinct.length <= 6 && scale !== "linear" ? distinct : most === least ? [least] : [least, between, most];
   return { ...about, show, place, least, most, ticks: marked.map((value) => [place(value), show(value)]) };
 }
 
 function namedAxis(about, values) {
   const distinct = [...new Set(values.map(showValue))].sort();
-  const place = (value) => (distinct.length < 2 ? 0.5 : Math.max(0, distinct.indexOf(showValue(value))) / (distinct.length - 1));
+  const place = (value) =>
+    distinct.length < 2 ? 0.5 : Math.max(0, distinct.indexOf(showValue(value))) / (distinct.length - 1);
   const short = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
   return { ...about, show: showValue, place, ticks: distinct.map((text) => [place(text), short(text)]) };
 }
 
 function tick(x, y, text) {
   const look = { size: 10.5, color: themeColour("text") };
-  return { x, y, text: plain(text), showarrow: false, xanchor: "left", xshift: 6, font: look, bgcolor: themeColour("veil") };
+  return {
+    x,
+    y,
+    text: plain(text),
+    showarrow: false,
+    xanchor: "left",
+    xshift: 6,
+    font: look,
+    bgcolor: themeColour("veil"),
+  };
 }
 
 function colourOf(scores) {
@@ -131,6 +164,10 @@ function mix(from, to, share) {
 
 function describe({ axes, metric, best }, runs) {
   const first = best?.[0];
-  const winner = first ? ` Best: ${Object.entries(first.point).map(([name, value]) => `${name} ${showValue(value)}`).join(", ")}.` : "";
+  const winner = first
+    ? ` Best: ${Object.entries(first.point)
+        .map(([name, value]) => `${name} ${showValue(value)}`)
+        .join(", ")}.`
+    : "";
   return `Parallel coordinates of ${runs.length} runs over ${axes.join(", ")} and ${metric}.${winner}`;
 }

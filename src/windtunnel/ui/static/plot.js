@@ -28,6 +28,7 @@ export class Chart {
   #body = document.createElement("div");
   #drawn = null;
   #pending = false;
+  #listeners = [];
   #size = new ResizeObserver(() => this.#resize());
   #onTheme = () => this.#schedule();
 
@@ -69,8 +70,6 @@ export class Chart {
   onPlotly(event, listener) {
     this.#listeners.push([event, listener]);
   }
-
-  #listeners = [];
 
   destroy() {
     this.#size.disconnect();

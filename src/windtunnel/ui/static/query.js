@@ -9,13 +9,21 @@ const TERM = /^([\w.]+)(!=|<=|>=|=|<|>)(.*)$/;
  * @param {function(string): object|undefined} findColumn - a column by its name
  */
 export function parseFilter(text, findColumn) {
-  const tests = text.trim().split(/\s+/).filter(Boolean).map((term) => parseTerm(term, findColumn));
+  const tests = text
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((term) => parseTerm(term, findColumn));
   return (row) => tests.every((test) => test(row));
 }
 
 /** The names of columns that a filter speaks of. */
 export function namesInFilter(text) {
-  return text.trim().split(/\s+/).map((term) => TERM.exec(term)?.[1]).filter(Boolean);
+  return text
+    .trim()
+    .split(/\s+/)
+    .map((term) => TERM.exec(term)?.[1])
+    .filter(Boolean);
 }
 
 /** Rows in order of a column; rows without a value come last either way. */

@@ -13,7 +13,8 @@ export function sweepButtons(sweep, paused) {
 
 /** Cancel and priority for one run that waits or runs. */
 export function runButtons(sweep, job) {
-  const cancel = () => confirm({ title: "Cancel run", text: `End ${job} for good?`, wish: () => wishFor(sweep, "cancel", job) });
+  const cancel = () =>
+    confirm({ title: "Cancel run", text: `End ${job} for good?`, wish: () => wishFor(sweep, "cancel", job) });
   return [
     el("button", { type: "button", class: "small", on: { click: () => askPriority(sweep, job) } }, "Priority"),
     el("button", { type: "button", class: "small danger", on: { click: cancel } }, "Cancel"),

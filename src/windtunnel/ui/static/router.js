@@ -1,6 +1,6 @@
 /** Views by the part of the address after "#", so that each can be linked. */
 
-/** The address of a view: `link("run", {id: "a/b"})`. Lists give a parameter several times; empty values are left out. */
+/** The address of a view: `link("run", {id: "a/b"})`. A list repeats its parameter; empty values are left out. */
 export function link(view, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {

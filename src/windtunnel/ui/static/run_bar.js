@@ -17,7 +17,14 @@ export class RunBar {
     this.onChange = onChange;
     const typed = { input: (event) => onChange({ text: event.target.value }) };
     const hint = "Filter: words, lr>=0.1, seed=0";
-    this.search = el("input", { type: "search", class: "search", "aria-label": "Filter runs", placeholder: hint, value: state.text, on: typed });
+    this.search = el("input", {
+      type: "search",
+      class: "search",
+      "aria-label": "Filter runs",
+      placeholder: hint,
+      value: state.text,
+      on: typed,
+    });
     this.#group.addEventListener("change", () => onChange({ group: this.#group.value }));
     const columns = el("button", { type: "button", on: { click: onColumns } }, "Columns");
     const grouping = el("label", { class: "grouping" }, "group by", this.#group);
@@ -43,7 +50,12 @@ export class RunBar {
   #chip(status, label, count, state) {
     const on = { click: () => this.onChange({ status }) };
     const pressed = String((state.status ?? "") === status);
-    return el("button", { type: "button", class: "chip", "aria-pressed": pressed, "data-state": status, on }, label, el("b", {}, count));
+    return el(
+      "button",
+      { type: "button", class: "chip", "aria-pressed": pressed, "data-state": status, on },
+      label,
+      el("b", {}, count),
+    );
   }
 
   #offerGroups(state, fields) {

@@ -13,7 +13,11 @@ import { showStatus, statusBadge } from "./status.js";
 export function runPainter(selection, onMark, isComparison) {
   const special = {
     mark: (cell, item) => paintMark(cell, item, selection, onMark),
-    status: (cell, item) => showStatus(inside(cell, () => statusBadge(item.row.status)), item.row.status),
+    status: (cell, item) =>
+      showStatus(
+        inside(cell, () => statusBadge(item.row.status)),
+        item.row.status,
+      ),
     name: paintName,
     parent: (cell, item) => paintParent(cell, item, isComparison),
     epoch: paintEpoch,

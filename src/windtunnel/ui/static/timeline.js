@@ -20,7 +20,10 @@ const OTHER = { colour: "#E69F00", pattern: "\\" };
 /** Draws a timeline and keeps its height to what is in it. */
 export class Timeline {
   constructor() {
-    this.chart = new Chart({ title: "Device timeline: runs, memory and queue", height: LANE * 4 + MEMORY + QUEUE + 2 * GAP + MARGINS });
+    this.chart = new Chart({
+      title: "Device timeline: runs, memory and queue",
+      height: LANE * 4 + MEMORY + QUEUE + 2 * GAP + MARGINS,
+    });
     this.element = this.chart.element;
   }
 
@@ -43,12 +46,14 @@ export class Timeline {
  */
 export function placeInLanes(spans, now) {
   const ends = [];
-  const placed = [...spans].sort((a, b) => a.start - b.start).map((span) => {
-    let lane = ends.findIndex((end) => end <= span.start + 0.05);
-    if (lane < 0) lane = ends.length;
-    ends[lane] = span.end ?? now;
-    return { ...span, lane };
-  });
+  const placed = [...spans]
+    .sort((a, b) => a.start - b.start)
+    .map((span) => {
+      let lane = ends.findIndex((end) => end <= span.start + 0.05);
+      if (lane < 0) lane = ends.length;
+      ends[lane] = span.end ?? now;
+      return { ...span, lane };
+    });
   return { spans: placed, lanes: ends.length };
 }
 
@@ -61,19 +66,35 @@ function build(answer, rows, heights) {
     barmode: "overlay",
     bargap: 0.12,
     margin: { l: 74, r: 16, t: 24, b: 44 },
-    xaxis: axis({ title: `time since the sweep began (${unit.name})`, anchor: axisName("y", domains.length), rangemode: "tozero" }),
+    xaxis: axis({
+      title: `time since the sweep began (${unit.name})`,
+      anchor: axisName("y", domains.length),
+      rangemode: "tozero",
+    }),
     ...marks(answer, at, unit),
   };
   const traces = [];
   rows.forEach((row, index) => {
     traces.push(...spanTraces(row, at, unit, answer.now, index + 1));
-    layout[layoutName(index + 1)] = axis({ domain: domains[index], title: plain(row.device.name), showticklabels: false, autorange: false, range: [Math.max(2, row.lanes) - 0.5, -0.5], showgrid: false });
+    layout[layoutName(index + 1)] = axis({
+      domain: domains[index],
+      title: plain(row.device.name),
+      showticklabels: false,
+      autorange: false,
+      range: [Math.max(2, row.lanes) - 0.5, -0.5],
+      showgrid: false,
+    });
     const memory = rows.length + index + 1;
     traces.push(...memoryTraces(row.device, at, memory));
-    layout[layoutName(memory)] = axis({ domain: domains[memory - 1], title: `of ${bytes(row.device.total_bytes)}`, rangemode: "tozero", nticks: 4 });
+    layout[layoutName(memory)] = axis({
+      domain: domains[memory - 1],
+      title: `GiB of ${(row.device.total_bytes / 2 ** 30).toFixed(1)}`,
+      rangemode: "tozero",
+      nticks: 4,
+    });
   });
   const last = domains.length;
-  traces.push(...queueTraces(answer.queue, at, last));
+  traces.push(...queueTraces(untilNow(answer), at, last));
   layout[layoutName(last)] = axis({ domain: domains[last - 1], title: "runs", rangemode: "tozero", nticks: 4 });
   return { traces, layout, label: describe(answer) };
 }
@@ -81,63 +102,148 @@ function build(answer, rows, heights) {
 function spanTraces({ spans }, at, unit, now, number) {
   const look = (span) => LOOKS[span.status] ?? OTHER;
   const lengths = spans.map((span) => ((span.end ?? now) - span.start) / unit.seconds);
-  return [{
-    type: "bar",
-    orientation: "h",
-    base: spans.map((span) => at(span.start)),
-    x: lengths,
-    y: spans.map((span) => span.lane),
-    yaxis: axisName("y", number),
-    marker: { color: spans.map((span) => look(span).colour), pattern: { shape: spans.map((span) => look(span).pattern), size: 5, solidity: 0.25 }, line: { width: 1, color: themeColour("surface") } },
-    text: spans.map((span) => `${span.status === "running" ? "● " : ""}${plain(span.job)}`),
-    textposition: "inside",
-    insidetextanchor: "start",
-    textangle: 0,
-    constraintext: "none",
-    cliponaxis: true,
-    textfont: { size: 10, color: "#ffffff" },
-    customdata: spans.map((span) => span.run),
-    hovertext: spans.map((span) => hover(span, now)),
-    hovertemplate: "%{hovertext}<extra></extra>",
-  }];
+  return [
+    {
+      type: "bar",
+      orientation: "h",
+      base: spans.map((span) => at(span.start)),
+      x: lengths,
+      y: spans.map((span) => span.lane),
+      yaxis: axisName("y", number),
+      marker: {
+        color: spans.map((span) => look(span).colour),
+        pattern: { shape: spans.map((span) => look(span).pattern), size: 5, solidity: 0.25 },
+        line: { width: 1, color: themeColour("surface") },
+      },
+      text: spans.map((span) => `${span.status === "running" ? "● " : ""}${plain(span.job)}`),
+      textposition: "inside",
+      insidetextanchor: "start",
+      textangle: 0,
+      constraintext: "none",
+      cliponaxis: true,
+      textfont: { size: 10, color: "#ffffff" },
+      customdata: spans.map((span) => span.run),
+      hovertext: spans.map((span) => hover(span, now)),
+      hovertemplate: "%{hovertext}<extra></extra>",
+    },
+  ];
 }
 
 function hover(span, now) {
   const measured = span.measured_bytes ? `, measured ${bytes(span.measured_bytes)}` : "";
   const attempt = span.attempt > 1 ? `, attempt ${span.attempt}` : "";
-  return `${plain(span.job)}: ${span.status}${attempt}<br>${duration((span.end ?? now) - span.start)}<br>reserved ${bytes(span.reserved_bytes)}${measured}`;
+  const lines = [
+    `${plain(span.job)}: ${span.status}${attempt}`,
+    duration((span.end ?? now) - span.start),
+    `reserved ${bytes(span.reserved_bytes)}${measured}`,
+  ];
+  return lines.join("<br>");
 }
 
 function memoryTraces(device, at, number) {
   const gibibytes = (values) => values.map((value) => (value === null ? null : value / 2 ** 30));
   const base = { type: "scatter", mode: "lines", yaxis: axisName("y", number), x: device.memory.time.map(at) };
   return [
-    { ...base, y: gibibytes(device.memory.predicted), name: "predicted", line: { shape: "hv", color: "#E69F00", width: 2, dash: "dash" }, hovertemplate: "predicted %{y:.2f} GiB<extra></extra>" },
-    { ...base, y: gibibytes(device.memory.measured), name: "measured", connectgaps: false, line: { shape: "hv", color: "#0072B2", width: 2 }, fill: "tozeroy", fillcolor: "rgba(0,114,178,0.15)", hovertemplate: "measured %{y:.2f} GiB<extra></extra>" },
+    {
+      ...base,
+      y: gibibytes(device.memory.predicted),
+      name: "predicted",
+      line: { shape: "hv", color: "#E69F00", width: 2, dash: "dash" },
+      hovertemplate: "predicted %{y:.2f} GiB<extra></extra>",
+    },
+    {
+      ...base,
+      y: gibibytes(device.memory.measured),
+      name: "measured",
+      connectgaps: false,
+      line: { shape: "hv", color: "#0072B2", width: 2 },
+      fill: "tozeroy",
+      fillcolor: "rgba(0,114,178,0.15)",
+      hovertemplate: "measured %{y:.2f} GiB<extra></extra>",
+    },
   ];
 }
 
 function queueTraces(queue, at, number) {
   const base = { type: "scatter", mode: "lines", yaxis: axisName("y", number), x: queue.time.map(at) };
   return [
-    { ...base, y: queue.waiting, line: { shape: "hv", color: "#CC79A7", width: 2, dash: "dash" }, hovertemplate: "%{y} waiting<extra></extra>" },
-    { ...base, y: queue.running, line: { shape: "hv", color: "#0072B2", width: 2 }, hovertemplate: "%{y} running<extra></extra>" },
+    {
+      ...base,
+      y: queue.waiting,
+      line: { shape: "hv", color: "#CC79A7", width: 2, dash: "dash" },
+      hovertemplate: "%{y} waiting<extra></extra>",
+    },
+    {
+      ...base,
+      y: queue.running,
+      line: { shape: "hv", color: "#0072B2", width: 2 },
+      hovertemplate: "%{y} running<extra></extra>",
+    },
   ];
+}
+
+/** The queue with its last state drawn out to the present while runs are at work. */
+function untilNow({ queue, now }) {
+  const going = queue.running.at(-1) > 0;
+  const longer = (values, last) => (going ? [...values, last] : values);
+  return {
+    time: longer(queue.time, now),
+    waiting: longer(queue.waiting, queue.waiting.at(-1)),
+    running: longer(queue.running, queue.running.at(-1)),
+  };
 }
 
 function marks(answer, at, unit) {
   const shapes = [];
   const annotations = [];
   const upright = (x, text, dash, side) => {
-    shapes.push({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line: { color: themeColour("muted"), width: 1.4, dash } });
-    annotations.push({ x, y: 1, yref: "paper", yanchor: "bottom", xanchor: side, showarrow: false, text, font: { size: 11, color: themeColour("muted") } });
+    shapes.push({
+      type: "line",
+      xref: "x",
+      yref: "paper",
+      x0: x,
+      x1: x,
+      y0: 0,
+      y1: 1,
+      line: { color: themeColour("muted"), width: 1.4, dash },
+    });
+    annotations.push({
+      x,
+      y: 1,
+      yref: "paper",
+      yanchor: "bottom",
+      xanchor: side,
+      showarrow: false,
+      text,
+      font: { size: 11, color: themeColour("muted") },
+    });
   };
   if (answer.lower_bound_s) upright(answer.lower_bound_s / unit.seconds, "lower bound", "dot", "center");
   if (answer.remaining) {
     const [low, high] = answer.remaining.map((seconds) => at(answer.now + seconds));
-    shapes.push({ type: "rect", xref: "x", yref: "paper", x0: low, x1: high, y0: 0, y1: 1, fillcolor: themeColour("accent"), opacity: 0.1, line: { width: 0 } });
+    shapes.push({
+      type: "rect",
+      xref: "x",
+      yref: "paper",
+      x0: low,
+      x1: high,
+      y0: 0,
+      y1: 1,
+      fillcolor: themeColour("accent"),
+      opacity: 0.1,
+      line: { width: 0 },
+    });
     upright(at(answer.now), "now", "solid", "right");
-    annotations.push({ x: high, y: 1, yref: "paper", yanchor: "bottom", xanchor: "right", showarrow: false, text: "likely end", font: { size: 11, color: themeColour("muted") } });
+    annotations.push({
+      x: high,
+      y: 1,
+      yref: "paper",
+      yanchor: "bottom",
+      xanchor: "right",
+      showarrow: false,
+      text: "likely end",
+      font: { size: 11, color: themeColour("muted") },
+    });
   }
   return { shapes, annotations };
 }

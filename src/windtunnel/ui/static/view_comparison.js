@@ -17,7 +17,7 @@ export class ComparisonView {
   #chart = new Chart({ title: "Accuracy against time", height: 400 });
   #verdict = el("section", { class: "card verdict", "aria-label": "Verdict" });
   #designs = el("section", { class: "card" });
-  #charted = el("div", { class: "card wide" }, this.#chart.element);
+  #charted = el("div", { class: "card filled" }, this.#chart.element);
   #missing = el("div", { hidden: true });
 
   constructor(app, parameters) {
@@ -54,8 +54,15 @@ export class ComparisonView {
   #show(answer) {
     this.#missing.hidden = true;
     this.#chart.draw(() => build(answer));
-    const lines = (answer.verdicts?.length ? answer.verdicts : ["No verdict yet: it comes with the last trial."]).map((text) => el("p", {}, text));
-    fill(this.#verdict, el("h2", {}, "Verdict"), ...lines, answer.note ? el("p", { class: "quiet" }, answer.note) : null);
+    const lines = (answer.verdicts?.length ? answer.verdicts : ["No verdict yet: it comes with the last trial."]).map(
+      (text) => el("p", {}, text),
+    );
+    fill(
+      this.#verdict,
+      el("h2", {}, "Verdict"),
+      ...lines,
+      answer.note ? el("p", { class: "quiet" }, answer.note) : null,
+    );
     fill(this.#designs, el("h2", {}, "Designs"), designTable(answer.designs));
   }
 }
@@ -69,9 +76,15 @@ function designTable(designs) {
     interval(design.accuracy_interval, points),
     duration(design.seconds_mean),
     interval(design.seconds_interval, duration),
-    design.runs?.length ? el("a", { href: link("runs", { select: design.runs }) }, plural(design.runs.length, "run")) : "–",
+    design.runs?.length
+      ? el("a", { href: link("runs", { select: design.runs }) }, plural(design.runs.length, "run"))
+      : "–",
   ]);
-  return plainTable("Designs", heads.map((label, at) => ({ label, class: at && at < 6 ? "number" : null })), rows);
+  return plainTable(
+    "Designs",
+    heads.map((label, at) => ({ label, class: at && at < 6 ? "number" : null })),
+    rows,
+  );
 }
 
 function swatch(at) {
@@ -116,16 +129,31 @@ function trials(design, at) {
 
 function mean(design, at) {
   if (typeof design.accuracy_mean !== "number" || typeof design.seconds_mean !== "number") return [];
-  const bars = (middle, bounds) => bounds && { type: "data", symmetric: false, array: [bounds[1] - middle], arrayminus: [middle - bounds[0]], thickness: 2, width: 6 };
-  return [{
-    type: "scatter",
-    mode: "markers",
-    x: [design.seconds_mean],
-    y: [design.accuracy_mean],
-    error_x: bars(design.seconds_mean, design.seconds_interval),
-    error_y: bars(design.accuracy_mean, design.accuracy_interval),
-    marker: { color: seriesColour(at), size: 14, symbol: SYMBOLS[at % SYMBOLS.length], line: { width: 1.5, color: "#ffffff" } },
-    name: `${plain(design.name)} (n=${design.n})`,
-    hovertemplate: `${plain(design.name)}, mean of ${design.n}<br>%{y:.2f}% in %{x:.2f} s<extra></extra>`,
-  }];
+  const bars = (middle, bounds) =>
+    bounds && {
+      type: "data",
+      symmetric: false,
+      array: [bounds[1] - middle],
+      arrayminus: [middle - bounds[0]],
+      thickness: 2,
+      width: 6,
+    };
+  return [
+    {
+      type: "scatter",
+      mode: "markers",
+      x: [design.seconds_mean],
+      y: [design.accuracy_mean],
+      error_x: bars(design.seconds_mean, design.seconds_interval),
+      error_y: bars(design.accuracy_mean, design.accuracy_interval),
+      marker: {
+        color: seriesColour(at),
+        size: 14,
+        symbol: SYMBOLS[at % SYMBOLS.length],
+        line: { width: 1.5, color: "#ffffff" },
+      },
+      name: `${plain(design.name)} (n=${design.n})`,
+      hovertemplate: `${plain(design.name)}, mean of ${design.n}<br>%{y:.2f}% in %{x:.2f} s<extra></extra>`,
+    },
+  ];
 }

@@ -10,10 +10,24 @@ import { showStatus, statusBadge } from "./status.js";
 const SWEEP_COLUMNS = [
   { key: "status", label: "status", width: 112, narrow: 34, value: (row) => row.status, text: showValue },
   { key: "name", label: "sweep", width: 240, narrow: 150, grows: true, value: (row) => row.name, text: showValue },
-  { key: "done", label: "runs ended", width: 110, number: true, value: endedOf, text: (value, row) => (row.total ? `${value} / ${row.total}` : value) },
+  {
+    key: "done",
+    label: "runs ended",
+    width: 110,
+    number: true,
+    value: endedOf,
+    text: (value, row) => (row.total ? `${value} / ${row.total}` : value),
+  },
   { key: "running", label: "running", width: 84, number: true, value: (row) => row.running, text: number },
   { key: "waiting", label: "waiting", width: 84, number: true, value: (row) => row.waiting, text: number },
-  { key: "best", label: "best", width: 100, number: true, value: (row) => row.best, text: (value, row) => metric(row.metric ?? "", value) },
+  {
+    key: "best",
+    label: "best",
+    width: 100,
+    number: true,
+    value: (row) => row.best,
+    text: (value, row) => metric(row.metric ?? "", value),
+  },
   { key: "metric", label: "metric", width: 150, value: (row) => row.metric, text: showValue },
   { key: "updated", label: "updated", width: 122, number: true, value: (row) => row.updated, text: shortMoment },
 ];
@@ -32,7 +46,13 @@ export class SweepsView {
 
   constructor(app) {
     const hint = "A sweep trains many settings of one recipe, as many at a time as fit.";
-    this.list = new List(app, { kind: "sweep", rows: () => app.store.sweeps, columns: SWEEP_COLUMNS, hint, command: "windtunnel sweep quickstart_sweep" });
+    this.list = new List(app, {
+      kind: "sweep",
+      rows: () => app.store.sweeps,
+      columns: SWEEP_COLUMNS,
+      hint,
+      command: "windtunnel sweep quickstart_sweep",
+    });
     this.element = this.list.element;
   }
 
@@ -48,7 +68,13 @@ export class ComparisonsView {
   constructor(app) {
     const hint = "A comparison trains two designs in turn and says which is better, and how sure that is.";
     const command = "windtunnel compare quickstart mine.yaml";
-    this.list = new List(app, { kind: "comparison", rows: () => app.store.comparisons, columns: COMPARISON_COLUMNS, hint, command });
+    this.list = new List(app, {
+      kind: "comparison",
+      rows: () => app.store.comparisons,
+      columns: COMPARISON_COLUMNS,
+      hint,
+      command,
+    });
     this.element = this.list.element;
   }
 
@@ -58,6 +84,11 @@ export class ComparisonsView {
 }
 
 class List {
+  #app;
+  #options;
+  #count;
+  #table;
+  #empty;
   #ended = new AbortController();
   #sort = { key: "updated", descending: true };
 
@@ -81,12 +112,6 @@ class List {
     this.#refresh();
   }
 
-  #app;
-  #options;
-  #count;
-  #table;
-  #empty;
-
   destroy() {
     this.#ended.abort();
     this.#table.destroy();
@@ -95,9 +120,15 @@ class List {
   #refresh() {
     const { columns, kind } = this.#options;
     const rows = [...this.#options.rows().values()];
-    const sorted = sortRows(rows, columns.find((column) => column.key === this.#sort.key), this.#sort.descending);
+    const sorted = sortRows(
+      rows,
+      columns.find((column) => column.key === this.#sort.key),
+      this.#sort.descending,
+    );
     this.#table.setColumns(columns, this.#sort);
-    this.#table.setItems(sorted.map((row) => ({ key: row.id, row, text: (column) => column.text(column.value(row), row) })));
+    this.#table.setItems(
+      sorted.map((row) => ({ key: row.id, row, text: (column) => column.text(column.value(row), row) })),
+    );
     setText(this.#count, rows.length ? plural(rows.length, kind) : "");
     this.#empty.hidden = !this.#app.store.loaded || rows.length > 0;
     this.#table.element.classList.toggle("none", this.#app.store.loaded && !rows.length);
@@ -110,7 +141,8 @@ class List {
   }
 
   #paint(cell, { row }, column) {
-    if (column.key === "status") showStatus(cell.firstElementChild ?? cell.appendChild(statusBadge(row.status)), row.status);
+    if (column.key === "status")
+      showStatus(cell.firstElementChild ?? cell.appendChild(statusBadge(row.status)), row.status);
     else if (column.key === "name") {
       const anchor = cell.firstElementChild ?? cell.appendChild(el("a", { tabindex: "-1" }));
       anchor.href = link(this.#options.kind, { id: row.id });

@@ -57,7 +57,8 @@ export class RunView {
 
   #follow(change) {
     const row = this.#app.store.runs.get(this.#id);
-    if (change.removed.includes(this.#id) || (change.all && !row)) this.#sayGone(`Its folder ${this.#id} is gone from disk.`);
+    if (change.removed.includes(this.#id) || (change.all && !row))
+      this.#sayGone(`Its folder ${this.#id} is gone from disk.`);
     else if (change.all || change.runs.includes(this.#id)) {
       this.#drawHead();
       if (change.all || row?.status !== this.#answer?.row.status) this.#load();
@@ -87,13 +88,22 @@ export class RunView {
     this.#facts.hidden = true;
     this.#tabs.hidden = true;
     this.#body.hidden = true;
-    fill(this.#missing, emptyState("This run cannot be shown", el("p", {}, reason), el("a", { href: "#/runs" }, "All runs")));
+    fill(
+      this.#missing,
+      emptyState("This run cannot be shown", el("p", {}, reason), el("a", { href: "#/runs" }, "All runs")),
+    );
   }
 
   #drawHead() {
     const row = this.#row();
     if (!row) return;
-    const parent = row.parent && el("a", { href: link(this.#app.store.comparisons.has(row.parent) ? "comparison" : "sweep", { id: row.parent }) }, row.parent);
+    const parent =
+      row.parent &&
+      el(
+        "a",
+        { href: link(this.#app.store.comparisons.has(row.parent) ? "comparison" : "sweep", { id: row.parent }) },
+        row.parent,
+      );
     fill(this.#crumbs, el("a", { href: "#/runs" }, "Runs"), parent ? " / " : null, parent || null);
     this.#heading.textContent = shortName(row);
     fill(this.#head, statusBadge(row.status), el("span", { class: "quiet path" }, row.id));
@@ -107,14 +117,35 @@ export class RunView {
       ["started", shortMoment(row.started)],
       ["device", row.device ?? "–"],
     ];
-    fill(this.#facts, ...facts.map(([label, figure]) => el("div", { class: label === "device" ? "fact roomy" : "fact" }, el("span", { class: "fact-label" }, label), el("b", { title: figure }, figure))));
+    fill(
+      this.#facts,
+      ...facts.map(([label, figure]) =>
+        el(
+          "div",
+          { class: label === "device" ? "fact roomy" : "fact" },
+          el("span", { class: "fact-label" }, label),
+          el("b", { title: figure }, figure),
+        ),
+      ),
+    );
   }
 
   #drawTabs() {
     const tabs = Object.entries(TABS).map(([key, label]) => {
       const chosen = key === this.#tab;
       const on = { click: () => this.#openTab(key) };
-      return el("button", { type: "button", role: "tab", "aria-selected": String(chosen), tabindex: chosen ? "0" : "-1", "data-tab": key, on }, label);
+      return el(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          "aria-selected": String(chosen),
+          tabindex: chosen ? "0" : "-1",
+          "data-tab": key,
+          on,
+        },
+        label,
+      );
     });
     fill(this.#tabs, ...tabs);
   }
@@ -133,7 +164,13 @@ export class RunView {
     remember("run", { id: this.#id, tab: key === "curves" ? "" : key, to: this.to });
     if (!this.#answer) return;
     this.#shown?.destroy();
-    const build = { curves: CurvesTab, config: ConfigTab, evaluation: EvaluationTab, pictures: PicturesTab, log: LogTab }[key];
+    const build = {
+      curves: CurvesTab,
+      config: ConfigTab,
+      evaluation: EvaluationTab,
+      pictures: PicturesTab,
+      log: LogTab,
+    }[key];
     this.#shown = new build(this.#app, this.#answer, this);
     this.#body.setAttribute("aria-label", TABS[key]);
     fill(this.#body, this.#shown.element);
@@ -154,7 +191,9 @@ class CurvesTab {
     const { curves } = this.#app;
     if (curves.stale([row]).length) await curves.fetch([row.id]);
     if (!this.element.isConnected) return;
-    this.#panel.show([{ id: row.id, row, name: shortName(row), colour: seriesColour(0), dash: "solid", curves: curves.of(row.id) }]);
+    this.#panel.show([
+      { id: row.id, row, name: shortName(row), colour: seriesColour(0), dash: "solid", curves: curves.of(row.id) },
+    ]);
   }
 
   destroy() {
@@ -163,6 +202,6 @@ class CurvesTab {
 }
 
 function finalMetrics(row) {
-  const shown = ["test_accuracy", "val_accuracy", "val_loss"].filter((name) => typeof row.metrics?.[name] === "number");
-  return shown.slice(0, 2).map((name) => [words(name), metric(name, row.metrics[name])]);
+  const shown = ["test_accuracy", "val_loss", "train_loss"].filter((name) => typeof row.metrics?.[name] === "number");
+  return shown.slice(0, 1).map((name) => [words(name), metric(name, row.metrics[name])]);
 }

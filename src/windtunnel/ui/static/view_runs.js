@@ -20,7 +20,14 @@ const FIRST_CHOSEN = 3;
 export class RunsView {
   title = "Runs";
   #app;
+  #state;
+  #bar;
+  #table;
+  #panel;
+  #heading;
+  #nothing = el("div", { class: "no-runs", hidden: true });
   #kept = [];
+  #asked = "";
   #ended = new AbortController();
 
   constructor(app, parameters) {
@@ -28,32 +35,44 @@ export class RunsView {
     this.#state = readState(parameters);
     const chosen = parameters.getAll("select");
     if (chosen.length) app.selection.change({ add: chosen, remove: app.selection.ids });
-    this.#bar = new RunBar(this.#state, (change) => this.#set(change), () => this.#openColumns());
+    this.#bar = new RunBar(
+      this.#state,
+      (change) => this.#set(change),
+      () => this.#openColumns(),
+    );
     this.#table = new DataTable({
       label: "Runs",
-      paint: runPainter(app.selection, (item) => this.#mark(item), (id) => app.store.comparisons.has(id)),
+      paint: runPainter(
+        app.selection,
+        (item) => this.#mark(item),
+        (id) => app.store.comparisons.has(id),
+      ),
       onOpen: (item) => this.#open(item),
       onMark: (item) => (item.group ? this.#open(item) : this.#mark(item)),
       onSort: (key) => this.#sort(key),
     });
     const onRemove = (id) => app.selection.change({ remove: [id] });
-    this.#panel = new CurvePanel({ onRemove, empty: [el("p", {}, "Tick runs in the table to lay their curves over one another.")] });
+    this.#panel = new CurvePanel({
+      onRemove,
+      empty: [el("p", {}, "Tick runs in the table to lay their curves over one another.")],
+    });
     this.#heading = el("span", { class: "count" });
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, "Runs"), this.#heading);
-    this.element = el("div", { class: "view" }, head, this.#bar.element, this.#table.element, this.#nothing, this.#panel.element);
+    this.element = el(
+      "div",
+      { class: "view" },
+      head,
+      this.#bar.element,
+      this.#table.element,
+      this.#nothing,
+      this.#panel.element,
+    );
     const listen = { signal: this.#ended.signal };
     app.store.addEventListener("change", (event) => this.#follow(event.detail), listen);
     app.selection.addEventListener("change", () => this.#selectionChanged(), listen);
     this.#refresh();
     if (app.store.loaded) this.#loadLater();
   }
-
-  #state;
-  #bar;
-  #table;
-  #panel;
-  #heading;
-  #nothing = el("div", { class: "no-runs", hidden: true });
 
   destroy() {
     this.#ended.abort();
@@ -104,8 +123,6 @@ export class RunsView {
     this.#refresh();
   }
 
-  #asked = "";
-
   #refresh() {
     const { columns, selection, store } = this.#app;
     const rows = [...store.runs.values()];
@@ -117,7 +134,10 @@ export class RunsView {
     this.#kept = kept;
     this.#table.setItems(items);
     this.#bar.update(rows, this.#state, columns.fields);
-    setText(this.#heading, kept.length === rows.length ? plural(rows.length, "run") : `${kept.length} of ${plural(rows.length, "run")}`);
+    setText(
+      this.#heading,
+      kept.length === rows.length ? plural(rows.length, "run") : `${kept.length} of ${plural(rows.length, "run")}`,
+    );
     this.#sayNothing(rows.length, kept.length);
     this.#rememberState();
     this.#loadValues();
@@ -126,7 +146,8 @@ export class RunsView {
   #markColumn = markColumn(() => {
     const label = "draw the curves of the runs listed first, or of none";
     const box = el("input", { type: "checkbox", "aria-label": label, title: label });
-    box.checked = this.#kept.length > 0 && this.#kept.slice(0, MOST_SELECTED).every((row) => this.#app.selection.has(row.id));
+    box.checked =
+      this.#kept.length > 0 && this.#kept.slice(0, MOST_SELECTED).every((row) => this.#app.selection.has(row.id));
     box.addEventListener("change", () => this.#markAll(box.checked));
     return box;
   });
@@ -144,8 +165,11 @@ export class RunsView {
     this.#panel.element.hidden = loaded && all === 0;
     if (!loaded || kept) return;
     if (!all) {
-      const where = `There are none in ${this.#app.about.root ?? "the runs folder"}. Start one; it shows up here while it trains.`;
-      this.#nothing.replaceChildren(emptyState("No runs yet", el("p", {}, where), commandLine("windtunnel train quickstart")));
+      const folder = this.#app.about.root ?? "the runs folder";
+      const where = `There are none in ${folder}. Start one; it shows up here while it trains.`;
+      this.#nothing.replaceChildren(
+        emptyState("No runs yet", el("p", {}, where), commandLine("windtunnel train quickstart")),
+      );
     } else {
       const clear = el("button", { type: "button", on: { click: () => this.#clearFilter() } }, "Show all runs");
       this.#nothing.replaceChildren(emptyState("No run passes the filter", clear));
@@ -204,7 +228,18 @@ export class RunsView {
   #series(row) {
     const { curves, selection } = this.#app;
     const { id } = row;
-    return { id, row, name: shortName(row), dash: selection.dash(id), get colour() { return selection.colour(id); }, get curves() { return curves.of(id); } };
+    return {
+      id,
+      row,
+      name: shortName(row),
+      dash: selection.dash(id),
+      get colour() {
+        return selection.colour(id);
+      },
+      get curves() {
+        return curves.of(id);
+      },
+    };
   }
 
   #rememberState() {

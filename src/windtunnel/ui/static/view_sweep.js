@@ -39,10 +39,22 @@ export class SweepView {
     this.title = this.#id.split("/").at(-1);
     const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/sweeps" }, "Sweeps"));
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title), this.#head);
-    const coordinates = el("div", { class: "card wide" }, this.#parallel.element, el("p", { class: "quiet" }, "Drag along an axis to keep the runs that pass there; double-click to show all."));
+    const coordinates = el(
+      "div",
+      { class: "card filled" },
+      this.#parallel.element,
+      el("p", { class: "quiet" }, "Drag along an axis to keep the runs that pass there; double-click to show all."),
+    );
     const device = el("div", { class: "card" }, this.#timeline.element, timelineKey());
     const settings = el("div", { class: "stack" }, this.#importance, this.#best);
-    this.#body = el("div", { class: "stack" }, this.#facts, el("div", { class: "split" }, coordinates, settings), device, this.#runs);
+    this.#body = el(
+      "div",
+      { class: "stack" },
+      this.#facts,
+      el("div", { class: "split" }, coordinates, settings),
+      device,
+      this.#runs,
+    );
     this.element = el("div", { class: "view" }, crumbs, head, this.#missing, this.#body);
     app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
     this.#load();
@@ -56,7 +68,13 @@ export class SweepView {
   }
 
   #follow(change) {
-    if (change.all || change.removed.length || change.runs.some((id) => id.startsWith(`${this.#id}/`)) || this.#rowChanged()) this.#load();
+    if (
+      change.all ||
+      change.removed.length ||
+      change.runs.some((id) => id.startsWith(`${this.#id}/`)) ||
+      this.#rowChanged()
+    )
+      this.#load();
   }
 
   #rowChanged() {
@@ -79,13 +97,24 @@ export class SweepView {
 
   async #ask() {
     try {
-      const [answer, timeline] = await Promise.all([get("sweep", { id: this.#id }), get("timeline", { id: this.#id }), this.#app.ready]);
+      const [answer, timeline] = await Promise.all([
+        get("sweep", { id: this.#id }),
+        get("timeline", { id: this.#id }),
+        this.#app.ready,
+      ]);
       if (!this.#ended.signal.aborted) this.#show(answer, timeline);
     } catch (problem) {
       if (problem.status === undefined && this.#answer) return;
       this.#body.hidden = true;
       this.#missing.hidden = false;
-      fill(this.#missing, emptyState("This sweep cannot be shown", el("p", {}, problem.message), el("a", { href: "#/sweeps" }, "All sweeps")));
+      fill(
+        this.#missing,
+        emptyState(
+          "This sweep cannot be shown",
+          el("p", {}, problem.message),
+          el("a", { href: "#/sweeps" }, "All sweeps"),
+        ),
+      );
     }
   }
 
@@ -100,14 +129,26 @@ export class SweepView {
     this.#showHead(answer, timeline.paused);
     this.#parallel.show(answer);
     this.#showImportance(answer);
-    fill(this.#best, el("h2", {}, "Best settings"), bestTable(answer), el("p", { class: "quiet" }, `${words(answer.metric ?? "score")} over the seeds of a setting`));
+    fill(
+      this.#best,
+      el("h2", {}, "Best settings"),
+      bestTable(answer),
+      el("p", { class: "quiet" }, `${words(answer.metric ?? "score")} over the seeds of a setting`),
+    );
     this.#showRuns(answer);
   }
 
   #showHead({ row, runs }, paused) {
-    const select = runs.filter((run) => run.id).slice(0, 28).map((run) => run.id);
+    const select = runs
+      .filter((run) => run.id)
+      .slice(0, 28)
+      .map((run) => run.id);
     const links = [
-      el("a", { class: "button", href: link("runs", { text: this.#id, select, sort: "-best_val_accuracy" }) }, "Runs and curves"),
+      el(
+        "a",
+        { class: "button", href: link("runs", { text: this.#id, select, sort: "-best_val_accuracy" }) },
+        "Runs and curves",
+      ),
       ...(this.#app.about.control && (row.running || row.waiting) ? sweepButtons(this.#id, paused) : []),
     ];
     fill(this.#head, statusBadge(paused ? "paused" : row.status), el("span", { class: "spacer" }), ...links);
@@ -116,12 +157,26 @@ export class SweepView {
   #showFacts({ row, metric: name, goal }, timeline) {
     const ended = endedOf(row);
     const total = row.total ?? ended + row.running + row.waiting;
-    const bound = timeline.lower_bound_s ? `${duration(timeline.lower_bound_s)}${timeline.bound_by ? ` (${timeline.bound_by})` : ""}` : "–";
+    const bound = timeline.lower_bound_s
+      ? `${duration(timeline.lower_bound_s)}${timeline.bound_by ? ` (${timeline.bound_by})` : ""}`
+      : "–";
     const states = Object.entries(row.ended ?? {}).map(([status, count]) => `${count} ${status}`);
-    const left = timeline.remaining ? `${duration(timeline.remaining[0])} to ${duration(timeline.remaining[1])}` : AT_WORK.has(row.status) ? "–" : "none";
+    const left = timeline.remaining
+      ? `${duration(timeline.remaining[0])} to ${duration(timeline.remaining[1])}`
+      : AT_WORK.has(row.status)
+        ? "–"
+        : "none";
     const facts = [
-      ["runs ended", `${ended} of ${total}`, [...states, `${row.running} running`, `${row.waiting} waiting`].join(", ")],
-      [`best ${words(name ?? "score")}`, metric(name ?? "", row.best), goal === "min" ? "lower is better" : "higher is better"],
+      [
+        "runs ended",
+        `${ended} of ${total}`,
+        [...states, `${row.running} running`, `${row.waiting} waiting`].join(", "),
+      ],
+      [
+        `best ${words(name ?? "score")}`,
+        metric(name ?? "", row.best),
+        goal === "min" ? "lower is better" : "higher is better",
+      ],
       ["elapsed", duration(timeline.elapsed_s), `lower bound ${bound}`],
       ["left", left, timeline.remaining ? "by the runs so far" : ""],
     ];
@@ -132,35 +187,69 @@ export class SweepView {
     const shares = Object.entries(importance ?? {}).sort((a, b) => b[1] - a[1]);
     const bars = shares.map(([field, share]) => importanceBar(field, share));
     const body = bars.length ? el("ul", { class: "importance" }, ...bars) : null;
-    const about = bars.length ? remark || "Share of the score's variance that each setting accounts for." : `Not known yet: ${remark}.`;
+    const about = bars.length
+      ? remark || "Share of the score's variance that each setting accounts for."
+      : `Not known yet: ${remark}.`;
     fill(this.#importance, el("h2", {}, "What matters"), body, el("p", { class: "quiet" }, about));
   }
 
   #showRuns({ axes, runs, metric: name }) {
     const control = this.#app.about.control && runs.some((run) => AT_WORK.has(run.status));
-    const heads = [{ label: "status" }, { label: "run" }, ...axes.map((label) => ({ label, class: "number" })), { label: "seed", class: "number" }, { label: words(name ?? "score"), class: "number" }, ...(control ? [{ label: "queue" }] : [])];
-    const lines = runs.slice(0, MOST_ROWS).map((run) => [
-      statusBadge(run.status),
-      run.id ? el("a", { href: link("run", { id: run.id }) }, run.job ?? run.id) : run.job,
-      ...axes.map((field) => showValue(run.point[field])),
-      showValue(run.seed),
-      metric(name ?? "", run.score),
-      ...(control ? [AT_WORK.has(run.status) ? el("span", { class: "buttons" }, ...runButtons(this.#id, run.job)) : ""] : []),
-    ]);
-    const more = runs.length > MOST_ROWS ? el("p", { class: "quiet" }, `The first ${MOST_ROWS} of ${runs.length}; the run table has all.`) : null;
+    const heads = [
+      { label: "status" },
+      { label: "run" },
+      ...axes.map((label) => ({ label, class: "number" })),
+      { label: "seed", class: "number" },
+      { label: words(name ?? "score"), class: "number" },
+      ...(control ? [{ label: "queue" }] : []),
+    ];
+    const lines = runs
+      .slice(0, MOST_ROWS)
+      .map((run) => [
+        statusBadge(run.status),
+        run.id ? el("a", { href: link("run", { id: run.id }) }, run.job ?? run.id) : run.job,
+        ...axes.map((field) => showValue(run.point[field])),
+        showValue(run.seed),
+        metric(name ?? "", run.score),
+        ...(control
+          ? [AT_WORK.has(run.status) ? el("span", { class: "buttons" }, ...runButtons(this.#id, run.job)) : ""]
+          : []),
+      ]);
+    const more =
+      runs.length > MOST_ROWS
+        ? el("p", { class: "quiet" }, `The first ${MOST_ROWS} of ${runs.length}; the run table has all.`)
+        : null;
     fill(this.#runs, el("h2", {}, plural(runs.length, "run")), plainTable("Runs of the sweep", heads, lines), more);
   }
 }
 
 function bestTable({ axes, best, metric: name }) {
   if (!best?.length) return el("p", { class: "quiet" }, "None yet: a setting counts when all its runs have ended.");
-  const heads = [{ label: "" }, ...axes.map((label) => ({ label, class: "number" })), { label: "mean", class: "number" }, { label: "sd", class: "number" }, { label: "n", class: "number" }];
-  const rows = best.map((one, at) => [String(at + 1), ...axes.map((field) => showValue(one.point[field])), metric(name, one.mean), one.n > 1 ? metric(name, one.sd) : "–", String(one.n)]);
+  const heads = [
+    { label: "" },
+    ...axes.map((label) => ({ label, class: "number" })),
+    { label: "mean", class: "number" },
+    { label: "sd", class: "number" },
+    { label: "n", class: "number" },
+  ];
+  const rows = best.map((one, at) => [
+    String(at + 1),
+    ...axes.map((field) => showValue(one.point[field])),
+    metric(name, one.mean),
+    one.n > 1 ? metric(name, one.sd) : "–",
+    String(one.n),
+  ]);
   return plainTable("Best settings", heads, rows);
 }
 
 function factCard([label, figure, more]) {
-  return el("div", { class: "fact" }, el("span", { class: "fact-label" }, label), el("b", {}, figure), el("small", {}, more));
+  return el(
+    "div",
+    { class: "fact" },
+    el("span", { class: "fact-label" }, label),
+    el("b", {}, figure),
+    el("small", {}, more),
+  );
 }
 
 function progressBar(ended, running, total) {
@@ -169,19 +258,38 @@ function progressBar(ended, running, total) {
     bar.style.width = `${total ? (100 * count) / total : 0}%`;
     return bar;
   };
-  const label = { role: "progressbar", "aria-label": "runs ended", "aria-valuenow": ended, "aria-valuemin": 0, "aria-valuemax": total };
+  const label = {
+    role: "progressbar",
+    "aria-label": "runs ended",
+    "aria-valuenow": ended,
+    "aria-valuemin": 0,
+    "aria-valuemax": total,
+  };
   return el("div", { class: "track", ...label }, part("done", ended), part("doing", running));
 }
 
 function importanceBar(field, share) {
   const bar = el("span", { class: "share" });
   bar.style.width = `${Math.max(1, 100 * share)}%`;
-  return el("li", {}, el("span", {}, field), el("b", {}, percent(share, 0)), el("span", { class: "share-track", "aria-hidden": "true" }, bar));
+  return el(
+    "li",
+    {},
+    el("span", {}, field),
+    el("b", {}, percent(share, 0)),
+    el("span", { class: "share-track", "aria-hidden": "true" }, bar),
+  );
 }
 
 function timelineKey() {
   const key = (name, text) => el("span", {}, el("i", { class: `key ${name}`, "aria-hidden": "true" }), text);
-  const items = [key("finished", "finished"), key("running", "running"), key("failed", "failed or diverged (hatched)"), key("predicted", "memory predicted"), key("measured", "memory measured"), key("waiting", "waiting"), key("at-work", "running")];
+  const items = [
+    key("finished", "finished"),
+    key("running", "running"),
+    key("failed", "failed or diverged (hatched)"),
+    key("predicted", "memory predicted"),
+    key("measured", "memory measured"),
+    key("waiting", "waiting"),
+    key("at-work", "running"),
+  ];
   return el("p", { class: "keys" }, ...items);
 }
-
