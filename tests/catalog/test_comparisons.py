@@ -41,6 +41,19 @@ def test_the_answer_changes_the_row(tmp_path):
     assert not catalog.refresh()
 
 
+@pytest.mark.parametrize("name", ["comparison.json", "ablation.json"])
+@pytest.mark.parametrize(
+    "answer", ["{", "[]", '{"answers": 3, "effects": 3, "figures": 3}', '{"effects": [{}], "rules": 1}']
+)
+def test_a_damaged_answer_breaks_nothing(tmp_path, name, answer):
+    folder, _ = make_comparison(tmp_path, answered=False)
+    (folder / name).write_text(answer)
+    catalog = Catalog(tmp_path)
+    catalog.refresh()
+    _, view = catalog.comparison(f"comparisons/{folder.name}")
+    assert [len(design.runs) for design in view.designs] == [3, 3]
+
+
 def test_an_ablations_effects_are_its_verdicts(tmp_path):
     folder, found = make_comparison(tmp_path, answered=False)
     effect = {"mean": 0.5, "low": 0.25, "high": 0.75}

@@ -96,6 +96,17 @@ def test_a_damaged_journal_is_told_and_read_up_to_there(sweep, line):
     assert reader.row.ended == {"finished": 2}
 
 
+@pytest.mark.parametrize(
+    "point", ["[]", '{"number": "x", "choices": 1, "jobs": 2}', '{"number": 1, "choices": 1, "jobs": [3]}']
+)
+def test_damaged_points_break_nothing(sweep, point):
+    reader, folder, *_ = sweep
+    with (folder.path / "points.jsonl").open("a") as file:
+        file.write(point + "\n")
+    refresh(reader)
+    assert reader.row.id == "p/rates"
+
+
 def test_a_definition_that_cannot_be_read_is_told(sweep):
     reader, folder, *_ = sweep
     (folder.path / "sweep.yaml").write_text("space: 3\n")

@@ -144,7 +144,9 @@ class ComparisonReader:
 
     @property
     def _figures(self) -> list[dict[str, Any]]:
-        return [each for each in self._table.get("figures", []) if isinstance(each, dict) and "letter" in each]
+        listed = self._table.get("figures")
+        known = listed if isinstance(listed, list) else []
+        return [each for each in known if isinstance(each, dict) and {"letter", "name"} <= each.keys()]
 
     def _read_answer(self) -> bool:
         for name in ("comparison.json", "ablation.json"):
@@ -160,12 +162,19 @@ class ComparisonReader:
         return self.row is None
 
     def _verdicts(self) -> list[str]:
+        try:
+            return self._read_verdicts()
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # a file that others damaged
+            return [f"{self.path}: its answer cannot be read: {error!r}"]
+
+    def _read_verdicts(self) -> list[str]:
         if self._kind == "ablation":
             return [_describe_effect(effect) for effect in self._answer.get("effects", [])]
         return [answer["sentence"] for answer in self._answer.get("answers", []) if "sentence" in answer]
 
     def _note(self) -> str:
-        rules = self._answer.get("rules") or {}
+        told = self._answer.get("rules")
+        rules = told if isinstance(told, dict) else {}
         if not self._answer:
             return "Under way: intervals are the bootstrap's, and nothing is decided before the last trial."
         if self._kind == "ablation":
@@ -175,7 +184,8 @@ class ComparisonReader:
 
     @property
     def _pairs(self) -> int:
-        return int(self._table.get("pairs", 0))
+        pairs = self._table.get("pairs", 0)
+        return pairs if isinstance(pairs, int) else 0
 
     def _make_design(self, letter: str, name: str, metric: str, trials: Sequence[RunReader]) -> DesignTrials:
         seconds = tuple(_seconds(trial.summary) for trial in trials)

@@ -96,7 +96,18 @@ class SweepReader:
         return self.journal.state.runs
 
     def refresh(self, now: float) -> bool:
-        """Read what is new and return whether the row has changed."""
+        """Read what is new and return whether the row has changed.
+
+        Args:
+            now: seconds since 1970.
+        """
+        try:
+            return self._refresh(now)
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:  # files that others damaged
+            before, self.row = self.row, self._make_bare_row(f"{self.path} cannot be read: {error!r}")
+            return self.row != before
+
+    def _refresh(self, now: float) -> bool:
         anew = self._read_definition()
         anew |= self.journal.refresh()
         anew |= self._read_points()
@@ -211,6 +222,9 @@ class SweepReader:
             updated=self.journal.tail.modified or self._points.modified,
             problem=self._problem or self.journal.problem,
         )
+
+    def _make_bare_row(self, problem: str) -> SweepRow:
+        return SweepRow(self.id, self.path.name, "idle", "", "", {}, 0, 0, None, None, 0.0, problem)
 
     def _count_total(self) -> int | None:
         """Return how many runs there will be: those proposed, or what a search that still learns is set to."""

@@ -173,7 +173,7 @@ class TimelineReader:
         workers = self.folder / "dispatch" / "pool" / "workers"
         if self.meter.stat(workers) is None:
             return
-        for path in sorted(workers.iterdir()):
+        for path in sorted(path for path in workers.iterdir() if path.is_dir()):
             journal = path / "dispatch" / "journal.jsonl"
             self._joined.setdefault(path.name, JournalReader(Tail(journal, self.meter))).refresh()
 

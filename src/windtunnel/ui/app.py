@@ -52,6 +52,7 @@ def build_app(hub: Hub, root: Path, admission: Admission, *, control: bool = Fal
         exception_handlers={
             UnknownIdError: _refuse_unknown,
             WindtunnelError: _refuse_parameter,
+            OSError: _refuse_gone,
             HTTPException: _refuse_address,
         },
         lifespan=lifespan,
@@ -69,3 +70,7 @@ def _refuse_parameter(request: Request, error: Exception) -> Response:
 def _refuse_address(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return Json({"error": error.detail}, error.status_code, error.headers)
+
+
+def _refuse_gone(request: Request, error: Exception) -> Response:
+    return Json({"error": f"a file went away, or cannot be read: {error}"}, 404)

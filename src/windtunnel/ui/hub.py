@@ -56,6 +56,7 @@ class Hub:
         self._catalog = catalog
         self._every_s = every_s
         self._lock = threading.RLock()
+        self._listening = threading.Lock()  # held for moments only: the server's loop waits for it
         self._looked_at = 0.0
         self._listeners: set[Listener] = set()
         self._closed = threading.Event()
@@ -68,9 +69,7 @@ class Hub:
     def close(self) -> None:
         """End every stream and the looking."""
         self._closed.set()
-        with self._lock:
-            for listener in self._listeners:
-                listener.tell(None)
+        self._tell(None)
 
     @contextmanager
     def catalog(self) -> Iterator[Catalog]:
@@ -82,17 +81,17 @@ class Hub:
 
     def subscribe(self, loop: asyncio.AbstractEventLoop) -> Listener:
         """Return a listener that hears the present version first."""
-        with self._lock:
-            listener = Listener(loop)
+        listener = Listener(loop)
+        with self._lock, self._listening:
             listener.tell(make_event("hello", {"boot": self.boot, "version": self.version}))
-            if self._closed.is_set():
-                listener.tell(None)
             self._listeners.add(listener)
-            return listener
+        if self._closed.is_set():
+            listener.tell(None)
+        return listener
 
     def unsubscribe(self, listener: Listener) -> None:
         """Tell the listener nothing more."""
-        with self._lock:
+        with self._listening:
             self._listeners.discard(listener)
 
     def _watch(self) -> None:
@@ -111,11 +110,14 @@ class Hub:
             self.version += 1
             self._tell(change)
 
-    def _tell(self, change: Change) -> None:
-        if self._listeners:
+    def _tell(self, change: Change | None) -> None:
+        with self._listening:
+            listeners = list(self._listeners)
+        event = None
+        if listeners and change is not None:
             event = make_event("change", {"version": self.version, **describe_change(change)})
-            for listener in self._listeners:
-                listener.tell(event)
+        for listener in listeners:
+            listener.tell(event)
 
 
 def make_event(name: str, data: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from windtunnel import __version__
 from windtunnel.catalog.catalog import UnknownIdError
+from windtunnel.catalog.sweeps import SweepReader
 from windtunnel.sweeps.importance import Importance, compute_importance
 from windtunnel.sweeps.results import Results
 from windtunnel.ui import answers
@@ -45,7 +46,7 @@ class Api:
     hub: Hub
     root: Path
     control: bool = False
-    _importances: dict[str, tuple[int, Importance | None]] = field(default_factory=dict)
+    _importances: dict[str, tuple[SweepReader, int, Importance | None]] = field(default_factory=dict)
 
     def routes(self) -> list[Route]:
         """Return all addresses."""
@@ -145,7 +146,7 @@ class Api:
             known = frozenset(row.id for row in catalog.run_rows() if row.parent == id)
         if results is None:
             return Json({"error": reader.row.problem if reader.row else "its definition cannot be read"}, 422)
-        return Json(answers.describe_sweep(reader, results, self._weigh(id, results), known))
+        return Json(answers.describe_sweep(reader, results, self._weigh(reader, results), known))
 
     def timeline(self, request: Request) -> Response:
         """Return a sweep's timeline."""
@@ -178,10 +179,10 @@ class Api:
         finally:
             self.hub.unsubscribe(listener)
 
-    def _weigh(self, id: str, results: Results) -> Importance | None:
+    def _weigh(self, sweep: SweepReader, results: Results) -> Importance | None:
         """Return what mattered in a sweep; worked out anew only when another run has ended."""
         ended = sum(run.status == "finished" for run in results.runs)
-        known = self._importances.get(id)
-        if known is None or known[0] != ended:
-            known = self._importances[id] = (ended, compute_importance(results))
-        return known[1]
+        known = self._importances.get(sweep.id)
+        if known is None or known[:2] != (sweep, ended):
+            known = self._importances[sweep.id] = (sweep, ended, compute_importance(results))
+        return known[2]
