@@ -141,3 +141,14 @@ def test_the_page_keeps_to_its_size(run_folder):
     rows = [f"{epoch},{epoch},1.5,0.5,1.5,0.5,0.1,1.5,100.0" for epoch in range(1, 201)]
     (run_folder / "metrics.csv").write_text("\n".join([header, *rows, ""]))
     assert Path(write_report(run_folder)).stat().st_size < 150_000
+
+
+def test_a_damaged_evaluation_is_named_and_the_rest_stays(run_folder):
+    _evaluate(run_folder)
+    (run_folder / "evaluation-test" / "metrics.json").write_text("{")
+    (run_folder / "shift").mkdir()
+    (run_folder / "shift" / "shift.json").write_text("[]")
+    page = read_page(write_report(run_folder).read_text())
+    assert "metrics.json holds no evaluation" in page.text
+    assert "shift.json holds no accuracies under corruption" in page.text
+    assert page.tags.count("svg") == 4

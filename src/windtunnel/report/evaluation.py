@@ -86,9 +86,9 @@ class Evaluation:
         return f"{self.images:,} {self.split} images, {self.accuracy:.2%} right"
 
 
-def load_evaluations(run_folder: Path) -> list[Evaluation]:
-    """Return the evaluations that ``windtunnel eval`` left in a run folder, by name."""
-    return [load_evaluation(path.parent) for path in sorted(run_folder.glob("evaluation-*/metrics.json"))]
+def list_evaluations(run_folder: Path) -> list[Path]:
+    """Return the folders of the evaluations that ``windtunnel eval`` left in a run folder, by name."""
+    return [path.parent for path in sorted(run_folder.glob("evaluation-*/metrics.json"))]
 
 
 def load_evaluation(folder: Path) -> Evaluation:

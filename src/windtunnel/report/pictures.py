@@ -17,7 +17,7 @@ from windtunnel.report.comparison import plot_comparison as draw_comparison
 from windtunnel.report.confusion import plot_confusion as draw_confusion
 from windtunnel.report.curves import Panel, plot_panel
 from windtunnel.report.curves import plot_curves as draw_curves
-from windtunnel.report.evaluation import Evaluation, load_evaluation, load_evaluations, to_evaluation
+from windtunnel.report.evaluation import Evaluation, list_evaluations, load_evaluation, to_evaluation
 from windtunnel.report.load import Run, load_run
 from windtunnel.report.reliability import plot_reliability as draw_reliability
 from windtunnel.report.settings import PointLike
@@ -153,7 +153,7 @@ def _find_evaluation(source: object) -> Evaluation:
     folder = Path(source)
     if (folder / "metrics.json").is_file():
         return load_evaluation(folder)
-    found = load_evaluations(folder)
+    found = list_evaluations(folder)
     if not found:
         raise CheckpointError(f"{folder} has no evaluation; measure one: windtunnel eval {folder}")
-    return found[0]
+    return load_evaluation(found[0])

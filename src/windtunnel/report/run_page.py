@@ -1,15 +1,17 @@
 """A run as a document; works on one that is still going, was killed, diverged, or was never validated."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from windtunnel.core.reports import EpochReport
 from windtunnel.core.units import format_seconds
+from windtunnel.errors import CheckpointError
 from windtunnel.report.curves import plot_panel
 from windtunnel.report.document import Block, Column, Document, Fact, Listing, Paragraph, Picture, Row, Section, Table
-from windtunnel.report.evaluation import load_evaluations
+from windtunnel.report.evaluation import list_evaluations, load_evaluation
 from windtunnel.report.evaluation_blocks import describe_evaluation, describe_shift, interval_of
 from windtunnel.report.load import Run
 from windtunnel.report.numbers import (
@@ -47,8 +49,7 @@ _EPOCH_COLUMNS = (
 
 def build_run_document(run: Run) -> Document:
     """Return everything a report says of ``run``, its evaluations included."""
-    evaluations = load_evaluations(run.folder)
-    measured = [Section(f"Evaluation: {one.name}", tuple(describe_evaluation(one))) for one in evaluations]
+    measured = [_describe_one_evaluation(path) for path in list_evaluations(run.folder)]
     return Document(
         title=run.name,
         subtitle=_describe_kind(run),
@@ -59,7 +60,7 @@ def build_run_document(run: Run) -> Document:
             Section("Learning curves", tuple(_draw_curves(run))),
             Section("Result", tuple(_describe_result(run))),
             *measured,
-            Section("Corrupted images", tuple(describe_shift(run.folder / "shift"))),
+            Section("Corrupted images", tuple(_or_problem(lambda: describe_shift(run.folder / "shift")))),
             Section("Epochs", (_list_epochs(run),)),
             Section("How to reproduce", tuple(describe_reproduction(run))),
             Section("What was run", tuple(describe_environment(run.environment))),
@@ -136,6 +137,20 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def _describe_one_evaluation(folder: Path) -> Section:
+    return Section(
+        f"Evaluation: {folder.name}", tuple(_or_problem(lambda: describe_evaluation(load_evaluation(folder))))
+    )
+
+
+def _or_problem(describe: Callable[[], list[Block]]) -> list[Block]:
+    """Return the blocks, or what is wrong with the file they come from: the rest of the page is still worth having."""
+    try:
+        return describe()
+    except CheckpointError as error:
+        return [Paragraph(str(error))]
+
+
 def _describe_kind(run: Run) -> str:
     data = run.environment.get("data")
     name = data.get("name") if isinstance(data, Mapping) else None
@@ -169,7 +184,7 @@ def _draw_curves(run: Run) -> list[Block]:
 
 def _describe_result(run: Run) -> list[Block]:
     metrics = run.summary.get("metrics", {})
-    images = {one.split: one.images for one in load_evaluations(run.folder)}
+    images = _count_images(run.folder)
     rows = [row for prefix, part in _PARTS.items() for row in _result_rows(metrics, prefix, part, images.get(part))]
     if not rows:
         return []
@@ -184,6 +199,16 @@ def _describe_result(run: Run) -> list[Block]:
     caption = "Intervals are Wilson's, of one run; another seed may differ by more"
     table = Table("result", columns, tuple(rows), caption=caption, for_paper=True)
     return [table, *_describe_seconds(run.summary.get("seconds") or {})]
+
+
+def _count_images(folder: Path) -> dict[str, int]:
+    """Return how many images a part has, of the parts that were evaluated."""
+    found: dict[str, int] = {}
+    for path in list_evaluations(folder):
+        with suppress(CheckpointError):
+            evaluation = load_evaluation(path)
+            found[evaluation.split] = evaluation.images
+    return found
 
 
 def _result_rows(metrics: Mapping[str, Any], prefix: str, part: str, images: int | None) -> list[tuple[Any, ...]]:
