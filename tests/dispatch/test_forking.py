@@ -153,6 +153,15 @@ def test_where_forking_does_not_work_workers_are_started_anew_and_that_is_said(k
     assert sum("workers are started one by one from now on" in text for text in view.texts) == 1
 
 
+def test_a_sweep_that_has_ended_starts_no_server(kit):
+    kit.run("ok-1")
+    assert kit.run("ok-1", fork=refuse_to_serve)["ok-1"].status == "finished"
+
+
+def refuse_to_serve(number):
+    pytest.fail("a server is started for nothing")
+
+
 def test_workers_outlive_their_server(kit):
     source = KillsTheServer(kit.jobs("slowish-1"))
     outcome = kit.run(source=source, fork=fork_fakes)["slowish-1"]

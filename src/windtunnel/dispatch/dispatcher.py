@@ -172,9 +172,6 @@ class Dispatcher:
     # Coming back
 
     def _restore(self) -> None:
-        if self._servers is not None:
-            for device in self._devices.values():
-                self._servers.prepare(device)
         self._state, self._jobs = restore(self._journal.events, self._source)
         self._note("opened", pid=os.getpid(), devices=[asdict(device) for device in self._devices.values()])
         for run in self._state.runs.values():
@@ -184,6 +181,9 @@ class Dispatcher:
                 self._adopt(run, run.placement)
         if self._settings.retry_failed:
             self._retry_failed()
+        if self._servers is not None and not self._is_done():
+            for device in self._devices.values():
+                self._servers.prepare(device)
 
     def _retry_failed(self) -> None:
         """Give runs that ended badly another go; one that diverged begins anew, for its folder has its end."""

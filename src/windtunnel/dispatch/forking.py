@@ -158,7 +158,10 @@ class _Server:
             return
 
     def close(self) -> None:
+        self._catch_up()
         self._connection.close()
+        if self._threads is None:  # still importing, with no worker yet
+            self._process.terminate()
         self._process.wait()
 
     def _wait_until_ready(self) -> None:
