@@ -337,6 +337,18 @@ def test_no_view_is_wider_than_the_page(page, server, root, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_jumps_while_the_page_comes_up(page, server, width):
+    page.set_viewport_size({"width": width, "height": 860})
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(one => (shift += one.value)))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    open_runs(page, server)
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
+    assert page.evaluate("shift") < 0.1, "what web.dev calls good"
+
+
 def test_the_theme_is_kept(page, server):
     open_runs(page, server)
     assert page.evaluate("document.documentElement.dataset.theme") == "light"

@@ -35,7 +35,8 @@ export class CurvePanel {
       this.#grid.append(drawn.element);
     }
     this.element = el("section", { class: "curves", "aria-label": "Curves" }, this.#bar(), this.#grid, this.#empty);
-    this.show([]);
+    // charts stand in their places from the start; what is to be drawn in them is not known yet
+    this.#empty.hidden = true;
   }
 
   /** Draw these runs: {id, name, colour, dash, curves, row}. */
@@ -97,7 +98,9 @@ export class CurvePanel {
 
   #drawLegend() {
     const lines = this.#runs.map((run) => this.#legendLine(run));
-    const key = el("p", { class: "legend-key" }, "solid: validation · dotted: training");
+    const averaged = this.#runs.some((run) => run.curves?.val_accuracy_ema?.some((value) => value !== null));
+    const texts = ["solid: validation", "dotted: training", ...(averaged ? ["dash-dotted: averaged weights"] : [])];
+    const key = el("p", { class: "legend-key" }, texts.join(" · "));
     fill(this.#legend, el("h3", {}, plural(this.#runs.length, "run")), el("ul", {}, ...lines), key);
   }
 

@@ -4,9 +4,16 @@ import { smooth } from "./curves.js";
 import { bytes, metric, number } from "./format.js";
 import { axis, plain } from "./plot.js";
 
-/** What is drawn. The first series of a chart is its main one; the second, dotted, goes beside it. */
+const SECOND_DASHES = [null, "dot", "longdashdot"];
+
+/** What is drawn. The first series of a chart is its main one; beside it goes training's, and the averaged weights'. */
 export const CHARTS = [
-  { key: "accuracy", title: "Accuracy (%)", series: ["val_accuracy", "train_accuracy"], scale: 100 },
+  {
+    key: "accuracy",
+    title: "Accuracy (%)",
+    series: ["val_accuracy", "train_accuracy", "val_accuracy_ema"],
+    scale: 100,
+  },
   { key: "loss", title: "Loss (nats)", series: ["val_loss", "train_loss"], log: true },
   { key: "lr", title: "Learning rate", series: ["lr"], log: true },
   { key: "throughput", title: "Throughput (images/s)", series: ["images_per_second"] },
@@ -55,7 +62,7 @@ function runTraces(chart, run, name, at, { x, smoothing }) {
     mode: values.length < 2 ? "markers" : "lines",
     marker: { color: run.colour, size: 6 },
     name: plain(run.name),
-    line: { color: run.colour, width: at ? 1.3 : 2, dash: at ? "dot" : run.dash },
+    line: { color: run.colour, width: at ? 1.3 : 2, dash: at ? SECOND_DASHES[at] : run.dash },
     opacity: at ? 0.9 : 1,
     hovertemplate: `${plain(run.name)}<br>${name.replaceAll("_", " ")} %{y:.5~g}, ${x} %{x}<extra></extra>`,
   };

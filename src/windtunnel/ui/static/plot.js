@@ -18,9 +18,13 @@ export function loadPlotly() {
   return library;
 }
 
-/** A name as Plotly shall show it: it reads markup in texts, so markup's characters are spelled out. */
+/** A name as Plotly shall show it: it reads markup and templates in texts, so their characters are spelled out. */
 export function plain(text) {
-  return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return String(text)
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll("%{", "&#37;{");
 }
 
 /** A figure of fixed height whose chart can be drawn again and again. */
