@@ -1,14 +1,12 @@
-"""A comparison, or an ablation, as a document."""
+"""A comparison as a document."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from windtunnel.comparison.ablation import Estimate, tuple_of_percent
 from windtunnel.errors import CheckpointError
 from windtunnel.publish.shared import compare_settings, describe_code, describe_environments, read_config
-from windtunnel.report.ablation import Bar, plot_effects
 from windtunnel.report.comparison import load_clouds, plot_losses, plot_plane
 from windtunnel.report.document import Block, Column, Document, Fact, Listing, Paragraph, Picture, Row, Section, Table
 from windtunnel.report.load import read_json
@@ -31,19 +29,6 @@ def build_comparison_document(folder: Path) -> Document:
         raise CheckpointError(f"{folder / 'comparison.json'} holds no finished comparison: {error!r}") from error
 
 
-def build_ablation_document(folder: Path) -> Document:
-    """Return everything a report says of the ablation in ``folder``.
-
-    Raises:
-        CheckpointError: ``ablation.json`` is damaged.
-    """
-    found = read_json(folder / "ablation.json")
-    try:
-        return _build_ablation(folder, found)
-    except (LookupError, TypeError) as error:
-        raise CheckpointError(f"{folder / 'ablation.json'} holds no finished ablation: {error!r}") from error
-
-
 def _build_comparison(folder: Path, found: Tree) -> Document:
     clouds, metric = load_clouds(folder)
     plane = Picture("accuracy-time", plot_plane(clouds, metric=metric), "Accuracy against time, with intervals")
@@ -54,11 +39,11 @@ def _build_comparison(folder: Path, found: Tree) -> Document:
         title=folder.name,
         subtitle=f"Comparison of {len(clouds)} designs by {_words(metric)}",
         status="finished",
-        reason=_describe_end(found),
-        facts=tuple(_list_facts(found)),
+        reason=describe_end(found),
+        facts=tuple(list_facts(found)),
         sections=(
             Section("Verdict", verdicts),
-            Section("Accuracy against time", (Row((plane, losses)), *_list_designs(found, metric))),
+            Section("Accuracy against time", (Row((plane, losses)), *list_designs(found, metric))),
             Section("Differences", tuple(_list_answers(found))),
             Section("Designs", tuple(_describe_designs(folder, found))),
             Section("Every trial", (_list_trials(found),)),
@@ -68,38 +53,14 @@ def _build_comparison(folder: Path, found: Tree) -> Document:
     )
 
 
-def _build_ablation(folder: Path, found: Tree) -> Document:
-    variants, rules = found["variants"], found["rules"]
-    confidence = 1 - rules["alpha"]
-    runs = sorted(path.parent for path in (folder / "runs").glob("*/config.yaml"))
-    bars = [_bar(effect) for effect in found["effects"]]
-    figure = plot_effects(bars, n=variants["pairs"], confidence=confidence)
-    caption = "Filled where the interval leaves 0 out."
-    return Document(
-        title=folder.name,
-        subtitle=f"Ablation of {len(found['changes'])} changes, {found['design'].replace('_', ' ')}",
-        status="finished",
-        reason=_describe_end(variants),
-        facts=tuple(_list_facts(variants)),
-        sections=(
-            Section(
-                "Effects",
-                (Picture("effects", figure, "Effect of each change", caption), _list_effects(found, confidence)),
-            ),
-            Section("Variants", tuple(_list_designs(variants, variants["metric"]))),
-            Section("Changes", (_list_changes(found["changes"]),)),
-            Section("How to reproduce", tuple(_describe_ablation(folder, found, runs))),
-            Section("What it ran on", tuple(describe_environments(runs))),
-        ),
-    )
-
-
-def _describe_end(found: Tree) -> str:
+def describe_end(found: Tree) -> str:
+    """Return how many trials there were, and why no more."""
     early = ", stopped early: every question is settled" if found["stopped_early"] else ""
     return f"{found['pairs']} trials of each, with paired seeds{early}"
 
 
-def _list_facts(found: Tree) -> list[Fact]:
+def list_facts(found: Tree) -> list[Fact]:
+    """Return a number for the head of the page for each design."""
     facts = []
     for figures in found["figures"]:
         accuracy, seconds = figures["accuracy"], figures["seconds"]
@@ -113,7 +74,8 @@ def _one(summary: Tree) -> str:
     return f"{summary['mean']:.2f}{spread}"
 
 
-def _list_designs(found: Tree, metric: str) -> list[Block]:
+def list_designs(found: Tree, metric: str) -> list[Block]:
+    """Return accuracy and time of each design with intervals, and its clocks."""
     columns = (
         Column("design", align="left"),
         Column("trials"),
@@ -200,12 +162,14 @@ def _percent_more(log_ratio: float) -> float:
 
 def _describe_designs(folder: Path, found: Tree) -> list[Block]:
     firsts = {
-        f"{figures['letter']} {figures['name']}": _first_run(folder, figures["letter"]) for figures in found["figures"]
+        f"{figures['letter']} {figures['name']}": find_first_run(folder, figures["letter"])
+        for figures in found["figures"]
     }
     return compare_settings({name: read_config(run) for name, run in firsts.items() if run is not None})
 
 
-def _first_run(folder: Path, letter: str) -> Path | None:
+def find_first_run(folder: Path, letter: str) -> Path | None:
+    """Return the run folder of a design's first trial, where it still is."""
     return next(iter(sorted((folder / "runs").glob(f"*-{letter}"))), None)
 
 
@@ -250,75 +214,10 @@ def _describe_reproduction(folder: Path, found: Tree, runs: Sequence[Path]) -> l
         describe_code(runs),
     ]
     for letter in letters:
-        run = _first_run(folder, letter)
+        run = find_first_run(folder, letter)
         if run is not None:
             blocks += [Paragraph(f"{letter}.yaml"), Listing(read_config(run))]
     return blocks
-
-
-def _describe_ablation(folder: Path, found: Tree, runs: Sequence[Path]) -> list[Block]:
-    rules = found["rules"]
-    options = f"--design {found['design']} --trials {rules['trials']} --alpha {rules['alpha']:g}"
-    options += f" --seed {rules['first_seed']} --metric {found['variants']['metric']}"
-    first = found["variants"]["figures"][0]
-    base = _first_run(folder, first["letter"])
-    said = (
-        "base.yaml"
-        if first["name"] == "base"
-        else f"base.yaml; this is {first['name']!r}, so take the changes out again"
-    )
-    return [
-        Paragraph("Save the base below as base.yaml and the changes above as changes.yaml, and run:"),
-        Listing(f"windtunnel ablate base.yaml --changes changes.yaml {options}"),
-        describe_code(runs),
-        Paragraph(said),
-        *([Listing(read_config(base))] if base is not None else []),
-    ]
-
-
-def _list_effects(found: Tree, confidence: float) -> Table:
-    columns = (
-        Column("change", align="left"),
-        Column("points of accuracy", "{:+.2f}".format),
-        Column(f"{confidence:.0%} interval", format_interval, field="points interval"),
-        Column("p", format_p, field="points p adjusted"),
-        Column("time, percent more", "{:+.1f}".format),
-        Column(f"{confidence:.0%} interval", format_interval, field="percent interval"),
-        Column("p", format_p, field="percent p adjusted"),
-    )
-    rows = tuple(_effect_row(effect) for effect in found["effects"])
-    caption = "With the change minus without it, within each seed; t-intervals; p adjusted for all rows (Holm)"
-    return Table("effects", columns, rows, caption=caption, for_paper=True)
-
-
-def _effect_row(effect: Tree) -> tuple[Any, ...]:
-    points, time = effect["points"], effect["time"]
-    low, mean, high = tuple_of_percent(Estimate(**time))
-    return (
-        " x ".join(effect["changes"]),
-        points["mean"],
-        (points["low"], points["high"]),
-        points["p_adjusted"],
-        mean,
-        (low, high),
-        time["p_adjusted"],
-    )
-
-
-def _bar(effect: Tree) -> Bar:
-    points = effect["points"]
-    return Bar(
-        label=" x ".join(effect["changes"]),
-        points=(points["low"], points["mean"], points["high"]),
-        time_percent=tuple_of_percent(Estimate(**effect["time"])),
-        is_interaction=len(effect["changes"]) > 1,
-    )
-
-
-def _list_changes(changes: Tree) -> Table:
-    columns = (Column("change", align="left"), Column("field", align="left"), Column("value", align="left"))
-    rows = tuple((name, path, str(value)) for name, fields in changes.items() for path, value in fields.items())
-    return Table("changes", columns, rows)
 
 
 def _interval(summary: Tree) -> tuple[float, float] | None:

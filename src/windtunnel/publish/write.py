@@ -29,10 +29,13 @@ def build_document(subject: Subject) -> Document:
         from windtunnel.publish.sweep_page import build_sweep_document
 
         return build_sweep_document(subject.folder)
-    from windtunnel.publish.comparison_page import build_ablation_document, build_comparison_document
+    if subject.kind == "ablation":
+        from windtunnel.publish.ablation_page import build_ablation_document
 
-    build = build_comparison_document if subject.kind == "comparison" else build_ablation_document
-    return build(subject.folder)
+        return build_ablation_document(subject.folder)
+    from windtunnel.publish.comparison_page import build_comparison_document
+
+    return build_comparison_document(subject.folder)
 
 
 def write_document(document: Document, page: Path, *, extras: frozenset[Extra] = frozenset()) -> list[Path]:
