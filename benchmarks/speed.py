@@ -9,7 +9,8 @@ are prepare + train; FLOPs are counted, six a multiply-add. ``--default-allocato
 airbench94_muon once more with the host allocator as its users have it. The same command goes on after a kill. Recipes
 are frozen: this is the one place that reads the test images for them.
 
-    python benchmarks/speed.py [mnist|90|94] [--trials 5] [--epochs 2.5] [--default-allocator 0] [--runs-dir runs]
+    python benchmarks/speed.py [mnist|90|94] [--trials 5] [--epochs 3] [--default-allocator 0] [--runs-dir runs]
+        [--ours FIELD=VALUE ...] [--both FIELD=VALUE ...]
 """
 
 import argparse
@@ -30,12 +31,14 @@ PEER = "cifar10/airbench94_muon"
 
 def designs(options):
     """Return name and experiment of each contestant; ours is the last."""
+    ours = "mnist/fast99" if options.what == "mnist" else f"cifar10/fast{options.what}"
+    changed = [*options.both, *options.ours]
+    mine = (" ".join([ours, *changed]), load_experiment(ours, changed))
     if options.what == "mnist":
-        return [("mnist/fast99", load_experiment("mnist/fast99"))]
+        return [mine]
     cut = [f"train.epochs={options.epochs}"] if options.what == "90" else []
-    label = f"{PEER}, {options.epochs:g} epochs" if cut else PEER
-    ours = f"cifar10/fast{options.what}"
-    return [(label, load_experiment(PEER, cut)), (ours, load_experiment(ours))]
+    theirs = [*options.both, *cut]
+    return [(" ".join([PEER, *theirs]), load_experiment(PEER, theirs)), mine]
 
 
 def measure(named, trials, folder):
@@ -87,7 +90,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=("mnist", "90", "94"), default="mnist")
     parser.add_argument("--trials", type=int, default=5)
-    parser.add_argument("--epochs", type=float, default=2.5)
+    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--ours", nargs="*", default=(), metavar="FIELD=VALUE")
+    parser.add_argument("--both", nargs="*", default=(), metavar="FIELD=VALUE")
     parser.add_argument("--default-allocator", type=int, default=0)
     parser.add_argument("--runs-dir", type=Path, default=Path("runs") / "speed")
     options = parser.parse_args()
@@ -95,7 +100,8 @@ def main():
     found = measure(named, options.trials, options.runs_dir)
     rows = [(*design, trials) for design, trials in zip(named, found, strict=True)]
     if options.default_allocator and options.what != "mnist":
-        plain = load_experiment(PEER, [f"train.epochs={named[0][1].train.epochs}", "runtime.tune_allocator=false"])
+        epochs = f"train.epochs={named[0][1].train.epochs}"
+        plain = load_experiment(PEER, [*options.both, epochs, "runtime.tune_allocator=false"])
         label = f"{named[0][0]}, default allocator"
         rows.insert(1, (label, plain, *measure([(label, plain)], options.default_allocator, options.runs_dir)))
     print("\n| recipe | n | test accuracy % (95% interval) | seconds | TFLOP | load |\n|---|---|---|---|---|---|")
