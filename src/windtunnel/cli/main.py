@@ -50,7 +50,7 @@ VERBS = (
     Verb("sweep", "Run many settings of an experiment, as many at once as fit.", group=True),
     Verb("data", "List, fetch and check data sets.", group=True),
     Verb("augment", "Look at augmented images.", group=True),
-    Verb("report", "Draw pictures for reports.", group=True),
+    Verb("report", "Write a run, sweep or comparison as one page, or as tables.", group=True),
     Verb("ui", "Follow runs, sweeps and comparisons in the browser."),
     Verb("queue", "Look at a sweep's runs, or change their queue."),
     Verb("worker", "Pull runs of a sweep and pack them on this machine's devices."),

@@ -30,7 +30,9 @@ app = typer.Typer(rich_markup_mode=None, cls=PageByDefault)
 
 @app.callback()
 def _report() -> None:
-    """Write a run, sweep, comparison or ablation as one HTML file, or its tables for a README or paper.
+    """Write a run, sweep or comparison as one page, or as tables.
+
+    One HTML file, or tables for a README or paper; ablations too.
 
     `windtunnel report RUN` is short for `windtunnel report page RUN`.
     """

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from windtunnel.cli.main import help_text
-from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir
+from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir, Track
 from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def run(
     start: Start = "auto",
     share_data: ShareData = "auto",
     mps: Mps = False,
+    track: Track = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -119,6 +121,7 @@ def run(
     from windtunnel.sweeps.engines import Engine
     from windtunnel.sweeps.run import find_place, run_definition
 
+    _tell_workers(track)
     definition = load_definition(reference, overrides or ())
     for note in definition.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -132,6 +135,15 @@ def run(
         result = run_definition(definition, place, engine=chosen, view=view)
     _print_ending(result, top=top, as_json=as_json)
     raise typer.Exit(result.exit_code)
+
+
+def _tell_workers(track: list[str] | None) -> None:
+    """Check the names of trackers and hand them to the workers started here, which inherit the environment."""
+    from windtunnel.track.choice import VARIABLE, choose_trackers
+
+    choose_trackers(track)
+    if track is not None:
+        os.environ[VARIABLE] = ",".join(track)
 
 
 def results(

@@ -21,18 +21,20 @@ from windtunnel.errors import UsageError
 from windtunnel.report.curves import save_curves
 from windtunnel.report.html import write_report
 from windtunnel.track.base import Tracker
-from windtunnel.track.files import FileTracker
+from windtunnel.track.choice import choose_trackers
 from windtunnel.training.assemble import Parts, assemble, initialise_from_data
 from windtunnel.training.checkpoint import save_checkpoint, save_weights
 from windtunnel.training.early_stop import watch
 from windtunnel.training.environment import describe_environment, process_settings
 from windtunnel.training.folder import RunFolder, create_run_folder
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
+from windtunnel.training.listening import listeners_of
 from windtunnel.training.loop import train_epochs
 from windtunnel.training.run import RunResult, train_in
 from windtunnel.training.state import TrainState
 from windtunnel.training.step import train_step
 from windtunnel.training.summary import summarise
+from windtunnel.training.team import ALONE
 
 _PROBE_STEPS, _PROBE_WARM_UP, _PROBE_BATCHES = 20, 3, 4
 
@@ -222,10 +224,14 @@ def _train_stack(
     plan: Fusion, folders: Sequence[Path], trackers: Sequence[Tracker], allocator: AllocatorState
 ) -> tuple[RunResult, ...]:
     with ExitStack() as held:
+        tracking = choose_trackers()
         assembled = [assemble(experiment) for experiment in plan.experiments]  # all, before the first folder exists
-        runs = [_start(parts, folder, trackers, allocator) for parts, folder in zip(assembled, folders, strict=True)]
-        for run in runs:
-            held.enter_context(run.folder.hold())
+        runs = []
+        for parts, path in zip(assembled, folders, strict=True):
+            folder = _create(parts, path, allocator)
+            held.enter_context(folder.hold())
+            listeners = held.enter_context(listeners_of(path, trackers, tracking, ALONE))
+            runs.append(_Run(parts, TrainState.fresh(parts.device), folder, listeners))
         held.enter_context(seeded(derive_seed(plan.experiments[0].seed, "train")))
         interruption = held.enter_context(listen_for_signals())
         stack = Stack([run.parts for run in runs], [run.state for run in runs], one_order=plan.one_order)
@@ -236,11 +242,11 @@ def _train_stack(
         return tuple(run.finish() for run in runs)
 
 
-def _start(parts: Parts, path: Path, trackers: Sequence[Tracker], allocator: AllocatorState) -> _Run:
+def _create(parts: Parts, path: Path, allocator: AllocatorState) -> RunFolder:
     environment = {**describe_environment(parts, allocator), "fused": True}
     folder = create_run_folder(parts.experiment, path, environment=environment, overrides=())
     initialise_from_data(parts)
-    return _Run(parts, TrainState.fresh(parts.device), folder, (FileTracker(path), *trackers))
+    return folder
 
 
 def _train_together(runs: Sequence[_Run], stack: Stack, interruption: Interruption) -> None:
