@@ -394,3 +394,16 @@ def test_a_real_sweep_appears_runs_and_finishes_on_the_open_page(page, tmp_path)
         assert len(set(drawn_names(page, "Accuracy"))) == 2
     finally:
         server.stop()
+
+
+def test_a_sweep_that_nothing_worked_on_yet_is_shown_without_timeline(page, tmp_path):
+    folder, _, _ = make_sweep(tmp_path, ended=0)
+    shutil.rmtree(folder.dispatch)
+    server = Server(tmp_path)
+    try:
+        open_runs(page, server, "#/sweeps")
+        page.click("td.column-name a")
+        page.wait_for_selector("h2 >> text=Best settings")
+        assert not page.locator(".chart-body[aria-label^='Device timeline']").is_visible()
+    finally:
+        server.stop()

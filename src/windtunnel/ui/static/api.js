@@ -1,7 +1,7 @@
 /** What the server is asked. */
 
 /** An answer that says no: its text is the server's. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, text) {
     super(text);
     this.status = status;

@@ -4,7 +4,7 @@ const NO_BUTTONS = { displayModeBar: false, responsive: false, doubleClickDelay:
 let library = null;
 
 /** Load Plotly, once. */
-export function loadPlotly() {
+function loadPlotly() {
   library ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = "/static/plotly.min.js";

@@ -1,7 +1,7 @@
 /** The runs whose curves are drawn, each with a colour and, past the seventh, a dash of its own. */
 
 const DASHES = ["solid", "dash", "dashdot", "longdash"];
-export const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 export const MOST_SELECTED = COLOURS.length * DASHES.length;
 
 /** The colour of a series, in the theme that is on: the last one, black, is white on a dark page. */
@@ -11,7 +11,7 @@ export function seriesColour(slot) {
 }
 
 /** The dash of a series. */
-export function seriesDash(slot) {
+function seriesDash(slot) {
   return DASHES[Math.floor(slot / COLOURS.length) % DASHES.length];
 }
 

@@ -13,6 +13,8 @@ const LOOKS = {
   finished: { colour: "#009E73", pattern: "" },
   diverged: { colour: "#D55E00", pattern: "x" },
   failed: { colour: "#D55E00", pattern: "/" },
+  crash: { colour: "#D55E00", pattern: "/" },
+  memory: { colour: "#D55E00", pattern: "/" },
   pruned: { colour: "#999999", pattern: "." },
 };
 const OTHER = { colour: "#E69F00", pattern: "\\" };
@@ -44,7 +46,7 @@ export class Timeline {
  * Put spans that overlap into lanes of their own, each into the first that is free.
  * @returns {{spans: object[], lanes: number}} the spans with their `lane`
  */
-export function placeInLanes(spans, now) {
+function placeInLanes(spans, now) {
   const ends = [];
   const placed = [...spans]
     .sort((a, b) => a.start - b.start)

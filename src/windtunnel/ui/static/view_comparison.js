@@ -23,7 +23,7 @@ export class ComparisonView {
   constructor(app, parameters) {
     this.#app = app;
     this.#id = parameters.get("id");
-    this.title = this.#id.split("/").at(-1);
+    this.title = app.store.comparisons.get(this.#id)?.name ?? this.#id.split("/").at(-1);
     const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/comparisons" }, "Comparisons"));
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title));
     const parts = el("div", { class: "split" }, this.#charted, this.#verdict);
@@ -38,7 +38,7 @@ export class ComparisonView {
   }
 
   #follow(change) {
-    const mine = (id) => id.startsWith(`${this.#id}/`);
+    const mine = (id) => this.#app.store.runs.get(id)?.parent === this.#id;
     if (change.all || change.runs.some(mine) || change.removed.includes(this.#id)) this.#load();
   }
 

@@ -2,11 +2,12 @@
 
 import { get } from "./api.js";
 import { el, emptyState, fill, plainTable } from "./dom.js";
-import { duration, metric, percent, plural, value as showValue, words } from "./format.js";
+import { duration, metric, plural, value as showValue, words } from "./format.js";
 import { ParallelCoordinates } from "./parallel.js";
 import { runButtons, sweepButtons } from "./queue_controls.js";
 import { link } from "./router.js";
 import { statusBadge } from "./status.js";
+import { bestTable, factCard, importanceBar, progressBar, timelineKey } from "./sweep_parts.js";
 import { Timeline } from "./timeline.js";
 import { endedOf } from "./view_lists.js";
 
@@ -25,6 +26,7 @@ export class SweepView {
   #timer = 0;
   #parallel = new ParallelCoordinates((id) => (location.hash = link("run", { id })));
   #timeline = new Timeline();
+  #device;
   #head = el("div", { class: "heading-rest" });
   #facts = el("section", { class: "facts", "aria-label": "State of the sweep" });
   #importance = el("section", { class: "card" });
@@ -36,7 +38,7 @@ export class SweepView {
   constructor(app, parameters) {
     this.#app = app;
     this.#id = parameters.get("id");
-    this.title = this.#id.split("/").at(-1);
+    this.title = app.store.sweeps.get(this.#id)?.name ?? this.#id.split("/").at(-1);
     const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/sweeps" }, "Sweeps"));
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title), this.#head);
     const coordinates = el(
@@ -45,14 +47,14 @@ export class SweepView {
       this.#parallel.element,
       el("p", { class: "quiet" }, "Drag along an axis to keep the runs that pass there; double-click to show all."),
     );
-    const device = el("div", { class: "card" }, this.#timeline.element, timelineKey());
+    this.#device = el("div", { class: "card" }, this.#timeline.element, timelineKey());
     const settings = el("div", { class: "stack" }, this.#importance, this.#best);
     this.#body = el(
       "div",
       { class: "stack" },
       this.#facts,
       el("div", { class: "split" }, coordinates, settings),
-      device,
+      this.#device,
       this.#runs,
     );
     this.element = el("div", { class: "view" }, crumbs, head, this.#missing, this.#body);
@@ -71,7 +73,7 @@ export class SweepView {
     if (
       change.all ||
       change.removed.length ||
-      change.runs.some((id) => id.startsWith(`${this.#id}/`)) ||
+      change.runs.some((id) => this.#app.store.runs.get(id)?.parent === this.#id) ||
       this.#rowChanged()
     )
       this.#load();
@@ -99,7 +101,7 @@ export class SweepView {
     try {
       const [answer, timeline] = await Promise.all([
         get("sweep", { id: this.#id }),
-        get("timeline", { id: this.#id }),
+        get("timeline", { id: this.#id }).catch(noTimeline),
         this.#app.ready,
       ]);
       if (!this.#ended.signal.aborted) this.#show(answer, timeline);
@@ -124,7 +126,8 @@ export class SweepView {
     this.#missing.hidden = true;
     this.#body.hidden = false;
     this.#showFacts(answer, timeline);
-    this.#timeline.show(timeline);
+    this.#device.hidden = !timeline.devices;
+    if (timeline.devices) this.#timeline.show(timeline);
     if (same) return;
     this.#showHead(answer, timeline.paused);
     this.#parallel.show(answer);
@@ -223,73 +226,8 @@ export class SweepView {
   }
 }
 
-function bestTable({ axes, best, metric: name }) {
-  if (!best?.length) return el("p", { class: "quiet" }, "None yet: a setting counts when all its runs have ended.");
-  const heads = [
-    { label: "" },
-    ...axes.map((label) => ({ label, class: "number" })),
-    { label: "mean", class: "number" },
-    { label: "sd", class: "number" },
-    { label: "n", class: "number" },
-  ];
-  const rows = best.map((one, at) => [
-    String(at + 1),
-    ...axes.map((field) => showValue(one.point[field])),
-    metric(name, one.mean),
-    one.n > 1 ? metric(name, one.sd) : "–",
-    String(one.n),
-  ]);
-  return plainTable("Best settings", heads, rows);
-}
-
-function factCard([label, figure, more]) {
-  return el(
-    "div",
-    { class: "fact" },
-    el("span", { class: "fact-label" }, label),
-    el("b", {}, figure),
-    el("small", {}, more),
-  );
-}
-
-function progressBar(ended, running, total) {
-  const part = (name, count) => {
-    const bar = el("span", { class: name });
-    bar.style.width = `${total ? (100 * count) / total : 0}%`;
-    return bar;
-  };
-  const label = {
-    role: "progressbar",
-    "aria-label": "runs ended",
-    "aria-valuenow": ended,
-    "aria-valuemin": 0,
-    "aria-valuemax": total,
-  };
-  return el("div", { class: "track", ...label }, part("done", ended), part("doing", running));
-}
-
-function importanceBar(field, share) {
-  const bar = el("span", { class: "share" });
-  bar.style.width = `${Math.max(1, 100 * share)}%`;
-  return el(
-    "li",
-    {},
-    el("span", {}, field),
-    el("b", {}, percent(share, 0)),
-    el("span", { class: "share-track", "aria-hidden": "true" }, bar),
-  );
-}
-
-function timelineKey() {
-  const key = (name, text) => el("span", {}, el("i", { class: `key ${name}`, "aria-hidden": "true" }), text);
-  const items = [
-    key("finished", "finished"),
-    key("running", "running"),
-    key("failed", "failed or diverged (hatched)"),
-    key("predicted", "memory predicted"),
-    key("measured", "memory measured"),
-    key("waiting", "waiting"),
-    key("at-work", "running"),
-  ];
-  return el("p", { class: "keys" }, ...items);
+/** A sweep that no dispatcher has worked on has none; any other refusal is the view's. */
+function noTimeline(problem) {
+  if (problem.status === 404) return {};
+  throw problem;
 }
