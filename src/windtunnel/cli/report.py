@@ -56,12 +56,13 @@ def page(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write one HTML file that needs no network: settings, digests, versions, curves, tables with intervals, devices.
+    """Write one HTML file that needs no network, or print tables.
 
-    Works on what is still going or was killed. --png and --csv write into a folder named after the page.
+    Settings, digests, versions, curves, tables with intervals, devices. Works on what is still going or was killed.
+    --png and --csv write into a folder named after the page. `windtunnel report last` is short for the first example.
 
     Examples:
-      windtunnel report last
+      windtunnel report page last
       windtunnel report s2_sweep --out sweep.html --png --csv
       windtunnel report runs/comparisons/demo-33f17cbb --markdown >> README.md
     """
