@@ -66,8 +66,8 @@ def test_there_is_one_for_each_target():
 @pytest.mark.parametrize(
     ("name", "peer", "share"),
     [
-        ("fast90", "airbench94_muon", 0.145),
-        ("fast94", "airbench94_muon", 0.47),
+        ("fast90", "airbench94_muon", 0.226),
+        ("fast94", "airbench94_muon", 0.837),
         ("fast95", "airbench95", 0.33),
         ("fast96", "airbench96", 0.47),
     ],
@@ -85,6 +85,9 @@ def test_training_ends_at_the_size_it_is_tested_at(name):
 def test_head_starts_and_learns_as_airbench94_muon_s():
     ours, theirs = load_recipe("fast90"), load_recipe("airbench94_muon")
     inputs = ours.model.widths[-1][1] / 256
+    fast94 = load_recipe("fast94").optim
+    assert fast94.groups[1].weight_decay * 2 == pytest.approx(theirs.optim.groups[1].weight_decay)
+    assert fast94.groups[2].weight_decay * 2 == pytest.approx(theirs.optim.groups[2].weight_decay)
     rate, published = (recipe.optim.sgd_lr * recipe.optim.groups[2].lr_scale for recipe in (ours, theirs))
     assert rate * inputs == pytest.approx(published)
     assert ours.model.logit_scale * inputs**0.5 == pytest.approx(theirs.model.logit_scale)
