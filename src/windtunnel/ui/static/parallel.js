@@ -17,7 +17,7 @@ export class ParallelCoordinates {
   constructor(onOpen) {
     this.chart = new Chart({ title: "Parallel coordinates", height: 400 });
     this.element = this.chart.element;
-    this.chart.onPlotly("plotly_selected", (event) => this.#keep(event?.points));
+    this.chart.onPlotly("plotly_selected", (event) => this.#keep(event?.range));
     this.chart.onPlotly("plotly_deselect", () => this.#keep(null));
     this.chart.onPlotly("plotly_click", (event) => event.points[0].data.meta && onOpen(event.points[0].data.meta));
   }
@@ -32,21 +32,37 @@ export class ParallelCoordinates {
     this.chart.destroy();
   }
 
-  #keep(points) {
-    this.#kept = points?.length ? new Set(points.map((point) => point.data.meta)) : null;
+  #keep(range) {
+    this.#kept = range ? passing(this.#answer, range) : null;
     this.show(this.#answer);
   }
 }
 
-function build(answer, kept) {
+function layOut(answer) {
   const runs = answer.runs.filter((run) => typeof run.score === "number" && run.id).slice(0, MOST_LINES);
-  const axes = [...answer.axes.map((name) => settingAxis(name, runs)), scoreAxis(answer, runs)];
+  return { runs, axes: [...answer.axes.map((name) => settingAxis(name, runs)), scoreAxis(answer, runs)] };
+}
+
+/** The ids of runs that pass through a box, on each axis in it, or on the nearest one where it holds none. */
+function passing(answer, range) {
+  const { runs, axes } = layOut(answer);
+  const [left, right] = [...range.x].sort((a, b) => a - b);
+  const [low, high] = [...range.y].sort((a, b) => a - b);
+  const held = axes.filter((_, at) => left <= at && at <= right);
+  const nearest = Math.min(axes.length - 1, Math.max(0, Math.round((left + right) / 2)));
+  const asked = held.length ? held : [axes[nearest]];
+  const passes = (run) => asked.map((one) => one.place(one.read(run))).every((place) => low <= place && place <= high);
+  return new Set(runs.filter(passes).map((run) => run.id));
+}
+
+function build(answer, kept) {
+  const { runs, axes } = layOut(answer);
   const colour = colourOf(axes.at(-1));
   const traces = runs.map((run) => line(run, axes, colour, kept));
   const layout = {
     uirevision: "same",
     dragmode: "select",
-    selectdirection: "v",
+    selectdirection: "d",
     hovermode: "closest",
     margin: { l: 30, r: 40, t: 30, b: 20 },
     xaxis: axis({
