@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 def ablate(
     reference: Reference,
-    changes: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", help="YAML: name of each change -> its fields; or s1_ablation, s1_ablation_small."
-        ),
-    ],
+    changes: Annotated[str, typer.Option(metavar="FILE", help="YAML of changes; or s1_ablation, s1_ablation_small.")],
     overrides: Overrides = None,
     design: Annotated[
         Literal["one_at_a_time", "leave_one_out", "factorial"],

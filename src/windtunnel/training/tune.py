@@ -83,6 +83,7 @@ def candidates(experiment: Experiment, device: torch.device) -> list[dict[str, A
     else:
         tries += [{"threads": count} for count in (1, torch.get_num_threads() // 2) if 0 < count]
         tries += [{"augment_backend": name} for name in ("numba", "torch")]
+        tries.append({"convolution": "winograd"})
     changed = [settings for settings in tries if any(getattr(runtime, key) != value for key, value in settings.items())]
     return [settings for position, settings in enumerate(changed) if settings not in changed[:position]]
 
