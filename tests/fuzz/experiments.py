@@ -14,7 +14,9 @@ from windtunnel.config.experiment import Experiment
 
 COUNTS = (0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 31, 32, 48, 64)
 REALS = (0.0, 1e-3, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999, 1.0, 1.5, 2.0, 4.0)
-ODD_VALUES = st.sampled_from([-1, -0.5, 1e9, 10**12, "5", "", "sgd", None, True, [], [1, 2], {}, {"name": 3}, "no such"])
+ODD_VALUES = st.sampled_from(
+    [-1, -0.5, 1e9, 10**12, "5", "", "sgd", None, True, [], [1, 2], {}, {"name": 3}, "no such"]
+)
 WORDS = st.sampled_from(["a", "auto", "cpu", "none", "../x", "name with blanks"])
 
 # What a test cannot pay for: minutes of compilation, other machines' files, another device.
@@ -110,9 +112,7 @@ def _named(cls: type[BaseModel], path: str, depth: int) -> st.SearchStrategy[dic
     return _config(cls, path, depth).map(lambda fields: {**fields, "name": name})
 
 
-def _sequence(
-    parts: tuple[Any, ...], metadata: tuple[Any, ...], path: str, depth: int
-) -> st.SearchStrategy[list[Any]]:
+def _sequence(parts: tuple[Any, ...], metadata: tuple[Any, ...], path: str, depth: int) -> st.SearchStrategy[list[Any]]:
     if len(parts) == 2 and parts[1] is Ellipsis:
         shortest = max((part.min_length for part in _flatten(metadata) if hasattr(part, "min_length")), default=0)
         return st.lists(st.deferred(lambda: _value(parts[0], (), path, depth)), min_size=shortest, max_size=3)
