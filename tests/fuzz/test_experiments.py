@@ -9,10 +9,10 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from fuzz.experiments import experiments
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
+from fuzz.experiments import experiments
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
 from windtunnel.errors import UsageError
