@@ -25,6 +25,7 @@ from windtunnel.augment.engine import build_transform
 from windtunnel.config.augment import HorizontalFlip, RandomCrop
 from windtunnel.core.device import describe_device, tune_host_allocator
 from windtunnel.core.types import ImageBytes
+from windtunnel.data.planning import Batching
 from windtunnel.data.resident import ResidentLoader
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -45,9 +46,8 @@ def resident_row(data: ImageBytes, batch_size: int, backend: str) -> Epoch:
     """Return our loader's epoch."""
     ops = (RandomCrop(padding=PADDING), HorizontalFlip())
     transform = build_transform(ops, data.images, mean=MEAN, std=STD, num_classes=10, seed=0, backend=backend)
-    loader = ResidentLoader(
-        data, transform, ids=torch.arange(len(data.labels)), batch_size=batch_size, seed=0, shuffle=True, drop_last=True
-    )
+    batching = Batching(torch.arange(len(data.labels)), batch_size, seed=0, shuffle=True, drop_last=True)
+    loader = ResidentLoader(data, transform, batching)
     return lambda epoch: (batch.images for batch in loader.epoch(epoch))
 
 

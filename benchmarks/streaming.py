@@ -32,6 +32,7 @@ from windtunnel.core.types import Batch
 from windtunnel.data.cache import to_image_bytes
 from windtunnel.data.decode import decode_image
 from windtunnel.data.part import Part
+from windtunnel.data.planning import Batching
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.data.streaming import StreamingLoader
 
@@ -57,14 +58,14 @@ def build_epochs(part: Part) -> dict[str, Epoch]:
     """Return the epoch of each kind of loader."""
     ops = (RandomCrop(padding=4), HorizontalFlip())
     transform = build_transform(ops, part.images, **STATISTICS, num_classes=CLASSES, seed=0)
-    options = {"ids": part.indices, "batch_size": BATCH, "seed": 0, "shuffle": True, "drop_last": True}
+    batching = Batching(part.indices, BATCH, seed=0, shuffle=True, drop_last=True)
     streamed = {
         f"streaming, {workers} thread{'s' * (workers > 1)}": StreamingLoader(
-            part, transform, device=CPU, workers=workers, **options
+            part, transform, batching, device=CPU, workers=workers
         ).epoch
         for workers in (1, 2)
     }
-    return {"resident": ResidentLoader(part.load(CPU), transform, **options).epoch, **streamed}
+    return {"resident": ResidentLoader(part.load(CPU), transform, batching).epoch, **streamed}
 
 
 def build_step() -> Callable[[Batch], None]:

@@ -6,6 +6,7 @@ import torch
 from windtunnel.augment.engine import build_transform
 from windtunnel.config.augment import HorizontalFlip, RandomCrop
 from windtunnel.core.types import ImageBytes
+from windtunnel.data.planning import Batching
 from windtunnel.data.resident import ResidentLoader
 
 CHANNELS, SIDE = 1, 2
@@ -46,11 +47,7 @@ def make_loader(count=10, shuffle=True, drop_last=True, batch_size=4, seed=0):
     return ResidentLoader(
         ImageBytes(images, labels),
         MarkTransform(images),
-        ids=labels + 1000,
-        batch_size=batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        drop_last=drop_last,
+        Batching(labels + 1000, batch_size, seed, shuffle=shuffle, drop_last=drop_last),
     )
 
 
@@ -108,7 +105,7 @@ def make_real_loader(batch_size, device="cpu"):
         ops, data.images, mean=(0.5,) * 3, std=(0.25,) * 3, num_classes=3, seed=5, backend="torch"
     )
     ids = torch.arange(24) * 7
-    return ResidentLoader(data, transform, ids=ids, batch_size=batch_size, seed=5, shuffle=True, drop_last=True)
+    return ResidentLoader(data, transform, Batching(ids, batch_size, seed=5, shuffle=True, drop_last=True))
 
 
 def collect(loader, epoch):

@@ -10,7 +10,7 @@ from windtunnel.augment.engine import build_transform
 from windtunnel.augment.standalone import parse_policy
 from windtunnel.core.types import ImageBytes
 from windtunnel.data.part import Part
-from windtunnel.data.planning import WHOLE, Share
+from windtunnel.data.planning import WHOLE, Batching, Share
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.data.streaming import StreamingLoader
 
@@ -32,14 +32,13 @@ def make_transform(policy, images, backend="torch"):
 
 def make_loader(kind, *, policy="crop_flip", cut=True, share=WHOLE, backend="torch"):
     part = make_part(cut)
-    options = {"batch_size": BATCH, "seed": 5, "shuffle": True, "drop_last": False}
-    options |= {"ids": part.indices * 7, "share": share}
+    batching = Batching(part.indices * 7, BATCH, seed=5, shuffle=True, drop_last=False, share=share)
     if kind == "resident":
         held = part.load(torch.device("cpu"))
-        return ResidentLoader(held, make_transform(policy, held.images, backend), **options)
+        return ResidentLoader(held, make_transform(policy, held.images, backend), batching)
     nothing = torch.empty((0, *part.image_shape), dtype=torch.uint8)
     transform = make_transform(policy, nothing, backend)
-    return StreamingLoader(part, transform, device=torch.device("cpu"), workers=2, **options)
+    return StreamingLoader(part, transform, batching, device=torch.device("cpu"), workers=2)
 
 
 def assert_same_batches(left, right):
@@ -114,10 +113,10 @@ def test_a_failed_read_reaches_the_training_thread(monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_streaming_to_the_gpu_gives_the_resident_batches():
     part, device = make_part(cut=True), torch.device("cuda", 0)
-    options = {"ids": part.indices, "batch_size": BATCH, "seed": 5, "shuffle": True, "drop_last": False}
+    batching = Batching(part.indices, BATCH, seed=5, shuffle=True, drop_last=False)
     held = part.load(device)
-    resident = ResidentLoader(held, make_transform("crop_flip", held.images), **options)
+    resident = ResidentLoader(held, make_transform("crop_flip", held.images), batching)
     transform = make_transform("crop_flip", held.images[:0])
     assert_same_batches(
-        resident.epoch(0), StreamingLoader(part, transform, device=device, workers=2, **options).epoch(0)
+        resident.epoch(0), StreamingLoader(part, transform, batching, device=device, workers=2).epoch(0)
     )

@@ -30,6 +30,26 @@ class Share(NamedTuple):
 WHOLE = Share()
 
 
+class Batching(NamedTuple):
+    """How a set is cut into batches.
+
+    Args:
+        ids: data set index of each image, the key of its random draws.
+        batch_size: images a batch, over all processes.
+        seed: the run's seed.
+        shuffle: a new random order each epoch, or the set's own order.
+        drop_last: leave out a short last batch.
+        share: this process's part of every batch.
+    """
+
+    ids: Int64[Tensor, " n"]
+    batch_size: int
+    seed: int
+    shuffle: bool
+    drop_last: bool
+    share: Share = WHOLE
+
+
 class EpochPlan(NamedTuple):
     """An epoch's images in the order they come.
 
@@ -52,64 +72,45 @@ class Planner:
     Args:
         labels: class index of each image, on the training device.
         transform: what draws and mixes.
-        ids: data set index of each image.
-        batch_size: images a batch, over all processes.
-        seed: the run's seed.
-        shuffle: a new random order each epoch, or the set's own order.
-        drop_last: leave out a short last batch.
-        share: this process's part of every batch.
+        batching: how batches are cut.
     """
 
-    def __init__(
-        self,
-        labels: Int64[Tensor, " n"],
-        transform: Transform,
-        *,
-        ids: Int64[Tensor, " n"],
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        share: Share,
-    ) -> None:
+    def __init__(self, labels: Int64[Tensor, " n"], transform: Transform, batching: Batching) -> None:
         self._labels = labels
         self._transform = transform
-        self._ids = ids.to(labels.device)
-        self._batch_size = batch_size
-        self._seed = seed
-        self._shuffle = shuffle
-        self._drop_last = drop_last
-        self._share = share
+        self._batching = batching._replace(ids=batching.ids.to(labels.device))
 
     def __len__(self) -> int:
         """Return the batches in an epoch."""
-        whole, rest = divmod(len(self._labels), self._batch_size)
-        return whole + (1 if rest and not self._drop_last else 0)
+        whole, rest = divmod(len(self._labels), self._batching.batch_size)
+        return whole + (1 if rest and not self._batching.drop_last else 0)
 
     def order(self, epoch: int) -> Int64[Tensor, " n"]:
         """Return the rows of ``epoch`` in the order they are trained on, on the CPU."""
         size = len(self._labels)
-        return permutation(derive_seed(self._seed, "order", epoch), size) if self._shuffle else torch.arange(size)
+        if not self._batching.shuffle:
+            return torch.arange(size)
+        return permutation(derive_seed(self._batching.seed, "order", epoch), size)
 
     def plan(self, epoch: int, order: Int64[Tensor, " n"]) -> EpochPlan:
         """Return everything about ``epoch`` but its pixels, on the device."""
         order = order.to(self._labels.device, non_blocking=True)
-        ids = self._ids[order]
+        ids = self._batching.ids[order]
         return EpochPlan(order, ids, self._labels[order], self._transform.draw(ids, epoch))
 
     def spans(self, start: int) -> Iterator[slice]:
         """Yield what this process renders of each batch from ``start`` on: its share, or all where images mix."""
         for index in range(start, len(self)):
-            rows = self._batch(index * self._batch_size)
-            yield rows if self._transform.mixes else self._share.within(rows)
+            rows = self._batch(index * self._batching.batch_size)
+            yield rows if self._transform.mixes else self._batching.share.within(rows)
 
     def finish(self, plan: EpochPlan, rendered: slice, images: Float[Tensor, "b c h w"]) -> Batch:
         """Return the batch of ``images``, those at ``rendered`` of ``plan``, mixed and cut to this process's share."""
         images, labels = self._transform.mix(images, plan.labels[rendered], plan.draw[rendered])
         if not self._transform.mixes:
             return Batch(images, labels, plan.ids[rendered])
-        own = self._share.within(slice(0, len(images)))
+        own = self._batching.share.within(slice(0, len(images)))
         return Batch(images[own], labels[own], plan.ids[rendered][own])
 
     def _batch(self, start: int) -> slice:
-        return slice(start, min(start + self._batch_size, len(self._labels)))
+        return slice(start, min(start + self._batching.batch_size, len(self._labels)))

@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from windtunnel.core.types import Batch, ImageBytes, Transform
-from windtunnel.data.planning import WHOLE, Planner, Share
+from windtunnel.data.planning import Batching, Planner
 
 
 class ResidentLoader:
@@ -19,37 +19,12 @@ class ResidentLoader:
     Args:
         images: images and labels, on the training device; ``transform`` holds the same images.
         transform: augmentation and normalisation of rows of ``images``.
-        ids: data set index of each image, the key of its random draws.
-        batch_size: images a batch, over all processes.
-        seed: the run's seed.
-        shuffle: a new random order each epoch, or the set's own order.
-        drop_last: leave out a short last batch.
-        share: this process's part of every batch.
+        batching: how batches are cut.
     """
 
-    def __init__(
-        self,
-        images: ImageBytes,
-        transform: Transform,
-        *,
-        ids: Int64[Tensor, " n"],
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        share: Share = WHOLE,
-    ) -> None:
+    def __init__(self, images: ImageBytes, transform: Transform, batching: Batching) -> None:
         self.transform = transform
-        self._planner = Planner(
-            images.labels,
-            transform,
-            ids=ids,
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            share=share,
-        )
+        self._planner = Planner(images.labels, transform, batching)
 
     def __len__(self) -> int:
         """Return the batches in an epoch."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from windtunnel.core.types import Batch, Transform
 from windtunnel.data.part import Part
-from windtunnel.data.planning import WHOLE, Planner, Share
+from windtunnel.data.planning import Batching, Planner
 
 # Batches in hand besides the one each thread is at: enough that one slow read does not stop the step.
 _SPARE_BATCHES = 2
@@ -27,44 +27,19 @@ class StreamingLoader:
     Args:
         part: the images.
         transform: augmentation and normalisation; it holds no images of its own.
+        batching: how batches are cut.
         device: the training device.
         workers: threads that copy.
-        ids: data set index of each image, the key of its random draws.
-        batch_size: images a batch, over all processes.
-        seed: the run's seed.
-        shuffle: a new random order each epoch, or the set's own order.
-        drop_last: leave out a short last batch.
-        share: this process's part of every batch.
     """
 
     def __init__(
-        self,
-        part: Part,
-        transform: Transform,
-        *,
-        device: torch.device,
-        workers: int,
-        ids: Int64[Tensor, " n"],
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        share: Share = WHOLE,
+        self, part: Part, transform: Transform, batching: Batching, *, device: torch.device, workers: int
     ) -> None:
         self.transform = transform
         self._part = part
         self._device = device
         self._workers = workers
-        self._planner = Planner(
-            part.labels.to(device),
-            transform,
-            ids=ids,
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            share=share,
-        )
+        self._planner = Planner(part.labels.to(device), transform, batching)
 
     def __len__(self) -> int:
         """Return the batches in an epoch."""

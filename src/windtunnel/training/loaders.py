@@ -12,7 +12,7 @@ from windtunnel.core.rng import derive_seed
 from windtunnel.data.open import OpenedData
 from windtunnel.data.part import Part
 from windtunnel.data.placement import Placement, choose_placement
-from windtunnel.data.planning import WHOLE, Share
+from windtunnel.data.planning import WHOLE, Batching, Share
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.data.streaming import StreamingLoader
 from windtunnel.training.precision import Precision
@@ -45,35 +45,23 @@ def build_loader(
     """
     held: Part = getattr(data, part)
     held = held if first is None else held.head(first)
-    ids = data.ids[part][:first]
-    batch_size = experiment.data.batch_size if training else experiment.evaluate.batch_size
-    drop_last = training and experiment.data.drop_last
+    settings = experiment.data if training else experiment.evaluate
+    batching = Batching(
+        data.ids[part][:first],
+        settings.batch_size,
+        experiment.seed,
+        shuffle=training,
+        drop_last=training and experiment.data.drop_last,
+        share=share,
+    )
     placement = placement or choose_placement(experiment.data.placement, held.num_bytes, precision.device)
     if placement.mode == "resident":
         resident = held.load(precision.device)
-        return ResidentLoader(
-            resident,
-            _build_transform(experiment, data, precision, resident.images, training=training),
-            ids=ids,
-            batch_size=batch_size,
-            seed=experiment.seed,
-            shuffle=training,
-            drop_last=drop_last,
-            share=share,
-        )
+        transform = _build_transform(experiment, data, precision, resident.images, training=training)
+        return ResidentLoader(resident, transform, batching)
     nothing = torch.empty((0, *held.image_shape), dtype=torch.uint8, device=precision.device)
-    return StreamingLoader(
-        held,
-        _build_transform(experiment, data, precision, nothing, training=training),
-        device=precision.device,
-        workers=experiment.data.workers,
-        ids=ids,
-        batch_size=batch_size,
-        seed=experiment.seed,
-        shuffle=training,
-        drop_last=drop_last,
-        share=share,
-    )
+    transform = _build_transform(experiment, data, precision, nothing, training=training)
+    return StreamingLoader(held, transform, batching, device=precision.device, workers=experiment.data.workers)
 
 
 def _build_transform(

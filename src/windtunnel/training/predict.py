@@ -13,6 +13,7 @@ from windtunnel.augment.engine import build_transform
 from windtunnel.config.data import ImageFolder
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import ImageBytes
+from windtunnel.data.planning import Batching
 from windtunnel.data.resident import ResidentLoader
 from windtunnel.data.spec import DatasetSpec
 from windtunnel.data.submission import LabelForm, Layout, plan_submission, write_submission
@@ -127,15 +128,10 @@ def predict_images(parts: Parts, images: UInt8[Tensor, "n c h w"]) -> Float[Tens
         dtype=parts.precision.image_dtype,
         channels_last=parts.experiment.runtime.channels_last,
     )
-    loader = ResidentLoader(
-        resident,
-        transform,
-        ids=torch.arange(size),
-        batch_size=parts.experiment.evaluate.batch_size,
-        seed=0,
-        shuffle=False,
-        drop_last=False,
+    batching = Batching(
+        torch.arange(size), parts.experiment.evaluate.batch_size, seed=0, shuffle=False, drop_last=False
     )
+    loader = ResidentLoader(resident, transform, batching)
     autocast: AbstractContextManager[None] = parts.precision.autocast()
     return predict_logits(parts.model, loader, parts.views, autocast=autocast).cpu()
 
