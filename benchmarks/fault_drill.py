@@ -53,9 +53,12 @@ class Kind:
     name: str
     status: str
     learning_rate: float = 0.05
+    epochs: int = 6
 
 
-PLAIN, DIVERGES, OVERRUNS = Kind("plain", "finished"), Kind("diverges", "diverged", 1e30), Kind("overruns", "finished")
+PLAIN, DIVERGES = Kind("plain", "finished"), Kind("diverges", "diverged", 1e30)
+# long enough that a living dispatcher sees it beside others
+OVERRUNS = Kind("overruns", "finished", epochs=60)
 
 
 def list_kinds(runs: int) -> list[Kind]:
@@ -74,7 +77,7 @@ def make_jobs(folder: Path, runs: int) -> list[Job]:
             data=DataConfig(source=Digits(), split=OfficialSplit(validation=0.1), batch_size=32, train_limit=256),
             model=Cnn(widths=(8, 8), hidden=16),
             optim=Sgd(lr=kind.learning_rate),
-            train=TrainConfig(epochs=6),
+            train=TrainConfig(epochs=kind.epochs),
             runtime=RuntimeConfig(device="cpu", threads=1, augment_backend="torch"),
         )
         jobs.append(Job(f"{kind.name}-{seed}", experiment, folder / "runs" / f"{kind.name}-{seed}"))

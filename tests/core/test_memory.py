@@ -4,14 +4,23 @@ import sys
 import pytest
 import torch
 
+from windtunnel.core.memory import peak_memory
+
+# In a process of its own: the peak of the one that runs the tests is gigabytes, and only more than that would move it.
+PEAK_AFTER_FREEING = """
+import torch
 from windtunnel.core.memory import peak_memory, resident_peak
+before = resident_peak()
+block = bytearray(b"x" * before)
+del block
+print(before, peak_memory(torch.device("cpu")))
+"""
 
 
 def test_the_peak_stays_when_memory_is_freed():
-    before = resident_peak()
-    block = bytearray(b"x" * (before + (64 << 20)))
-    del block
-    assert peak_memory(torch.device("cpu")) >= before + (64 << 20)
+    said = subprocess.run([sys.executable, "-c", PEAK_AFTER_FREEING], capture_output=True, text=True, check=True).stdout
+    before, after = map(int, said.split())
+    assert after >= 1.5 * before
 
 
 def test_a_process_does_not_count_what_started_it():

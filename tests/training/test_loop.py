@@ -109,6 +109,7 @@ def test_group_trains_for_its_epochs_only(tiny: Experiment) -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on CPU needs g++")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, from inside its compiler
 def test_compiled_forward_gives_the_same_losses(tiny: Experiment) -> None:
-    short = with_fields(tiny, train={**tiny.train.model_dump(), "epochs": 1.0}, averaging=None)
+    shallow = {"name": "cnn", "widths": [8], "hidden": 8}  # compiling takes seconds a layer
+    short = with_fields(tiny, model=shallow, train={**tiny.train.model_dump(), "epochs": 1.0}, averaging=None)
     compiled = with_fields(short, runtime={**tiny.runtime.model_dump(), "compile": "default"})
     assert run(assemble(compiled))[0].train_loss == pytest.approx(run(assemble(short))[0].train_loss, rel=1e-3)

@@ -129,6 +129,22 @@ def test_network_over_its_budget_is_refused_before_anything_is_written(tiny: Exp
     assert not runs_dir.exists()
 
 
+def test_a_network_of_ones_own_that_cannot_be_built_says_what_it_has_to_take(tiny: Experiment, tmp_path: Path) -> None:
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "from typing import ClassVar\n"
+        "from torch import nn\n"
+        "from windtunnel.config.base import Component\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, classes): super().__init__()\n"
+        "class NetConfig(Component):\n"
+        f"    target: ClassVar[str] = '{source}:Net'\n"
+        "    name: str\n"
+    )
+    with pytest.raises(ModelError, match="has to take num_classes, in_channels, image_size as keywords"):
+        plan(with_fields(tiny, model={"name": f"{source}:NetConfig"}))
+
+
 def test_class_weights_of_another_class_count_are_refused(tiny: Experiment) -> None:
     loss = {"name": "cross_entropy", "class_weights": [1.0, 2.0]}
     with pytest.raises(ConfigError, match=r"loss\.class_weights.*10 classes \(got 2\)"):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -50,10 +51,10 @@ def ui(
         raise UsageError("--token: is empty; leave it out to have one made up")
     place = Place(host, port, token, allow_control)
     wants_page = _has_screen() if open_page is None else open_page
-    try:
+    # a shell that starts this in the background may ignore Ctrl-C's signal, and then serving just ends
+    with suppress(KeyboardInterrupt):
         serve(runs_dir or default_runs_dir(), place, tell=lambda address: _tell(address, wants_page))
-    except KeyboardInterrupt:
-        print("stopped")
+    print("stopped")
 
 
 def _require_extra() -> None:

@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from windtunnel.config.base import Component
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import DTYPES, describe_device
 from windtunnel.core.reports import RunInfo
@@ -170,13 +172,10 @@ def _build_optimizer(experiment: Experiment, model: nn.Module, device: torch.dev
 def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
     """Return the network with its seeded start weights, on the device and in the run's format."""
     channels, height, width = data.train.image_shape
-    try:
-        with seeded(derive_seed(experiment.seed, "init")):
-            model: nn.Module = experiment.model.build(
-                num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
-            )
-    except ModelError as error:
-        raise ModelError(str(error) if str(error).startswith("model") else f"model: {error}") from None
+    with seeded(derive_seed(experiment.seed, "init")):
+        model = _build_network(
+            experiment.model, num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
+        )
     if experiment.budget is not None:
         check_budget(
             experiment.budget, model, input_shape=(channels, height, width), batch_size=experiment.data.batch_size
@@ -188,6 +187,20 @@ def build_model(experiment: Experiment, data: OpenedData, precision: Precision) 
         use_winograd(model)
     if experiment.runtime.compile != "off":
         model.compile(mode=experiment.runtime.compile)
+    return model
+
+
+def _build_network(config: Component, **context: Any) -> nn.Module:
+    """Build the network; what a user's own one cannot be built with is said as a fault of the config."""
+    try:
+        model: nn.Module = config.build(**context)
+    except ModelError as error:
+        raise ModelError(str(error) if str(error).startswith("model") else f"model: {error}") from None
+    except TypeError as error:
+        if config.target.startswith("windtunnel."):
+            raise
+        takes = ", ".join([*(field for field in type(config).model_fields if field != "name"), *context])
+        raise ModelError(f"model {config.name}: {config.target} has to take {takes} as keywords: {error}") from error
     return model
 
 
