@@ -2,11 +2,16 @@
 
 from typing import Literal
 
+import torch
+
 from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import parse_yaml
 from windtunnel.config.problems import validate_tree
+from windtunnel.config.run import RuntimeConfig
+from windtunnel.core.device import resolve_device
 from windtunnel.errors import CheckpointError
+from windtunnel.models.winograd.use import why_not
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
@@ -26,9 +31,18 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
             "it was trained without `ema`" if weights == "ema" and experiment.ema is None else "none was reached yet"
         )
         raise CheckpointError(f"{folder.path} has no checkpoint {path.name}: {cause}")
-    parts = assemble(experiment)
+    runtime = runtime_for_use(experiment.runtime, resolve_device(experiment.runtime.device))
+    parts = assemble(experiment.model_copy(update={"runtime": runtime}))
     load_weights(path, parts.model)
     return parts
+
+
+def runtime_for_use(runtime: RuntimeConfig, device: torch.device) -> RuntimeConfig:
+    """Return ``runtime`` without what only training needs, or only the machine that trained has."""
+    changed: dict[str, object] = {"cuda_graph": False}
+    if runtime.convolution == "winograd" and why_not(device):
+        changed["convolution"] = "direct"
+    return runtime.model_copy(update=changed)
 
 
 def with_tta(experiment: Experiment, tta: str | None) -> Experiment:

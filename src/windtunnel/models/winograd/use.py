@@ -8,18 +8,19 @@ from torch import nn
 from windtunnel.errors import UsageError
 
 
+def why_not(device: torch.device) -> str:
+    """Return what keeps runs on ``device`` from using it, with what to do about it; empty when nothing does."""
+    if device.type != "cpu":
+        return f"is for CPUs, not {device}; set runtime.convolution=direct, or runtime.device=cpu"
+    if importlib.util.find_spec("numba") is None:
+        return "needs numba: pip install 'windtunnel[numba]', or set runtime.convolution=direct"
+    return ""
+
+
 def check_can_use(device: torch.device) -> None:
     """Raise :class:`UsageError` where there is no numba, or no CPU to run on."""
-    if device.type != "cpu":
-        raise UsageError(
-            f"runtime.convolution=winograd is for CPUs, not {device}; set runtime.convolution=direct, or "
-            "runtime.device=cpu"
-        )
-    if importlib.util.find_spec("numba") is None:
-        raise UsageError(
-            "runtime.convolution=winograd needs numba: pip install 'windtunnel[numba]', or set "
-            "runtime.convolution=direct"
-        )
+    if reason := why_not(device):
+        raise UsageError(f"runtime.convolution=winograd {reason}")
 
 
 def use_winograd(model: nn.Module) -> None:
