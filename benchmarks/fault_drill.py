@@ -62,9 +62,9 @@ OVERRUNS = Kind("overruns", "finished", epochs=60)
 
 
 def list_kinds(runs: int) -> list[Kind]:
-    """Return the kinds of the runs: of every ten one diverges and one overruns, at least one of each."""
-    special = max(runs // 10, 1)
-    return [*[DIVERGES] * special, *[OVERRUNS] * special, *[PLAIN] * (runs - 2 * special)]
+    """Return the kinds of the runs: of every ten one diverges and one overruns; at least two overrun, side by side."""
+    diverging, overrunning = max(runs // 10, 1), max(runs // 10, 2)
+    return [*[DIVERGES] * diverging, *[OVERRUNS] * overrunning, *[PLAIN] * (runs - diverging - overrunning)]
 
 
 def make_jobs(folder: Path, runs: int) -> list[Job]:
@@ -136,16 +136,23 @@ def disturb(folder: Path, runs: int, *, kills: int, seed: int, start: str) -> Co
     dispatcher = start_dispatcher(folder, runs, start)
     while dispatcher.poll() is None:
         time.sleep(chance.uniform(0.5, 2.0))
-        ended = sum(event["event"] == "ended" for event in read_events(folder))
+        events = read_events(folder)
+        ended = sum(event["event"] == "ended" for event in events)
         if killed["workers"] < kills and kill_a_worker(folder, chance, victims):
             killed["workers"] += 1
-        if restarts and ended >= (DISPATCHER_KILLS - restarts + 1) * runs // (DISPATCHER_KILLS + 1):
+        due = (DISPATCHER_KILLS - restarts + 1) * runs // (DISPATCHER_KILLS + 1)
+        if restarts and has_met_an_overrun(events) and ended >= due:
             dispatcher.kill()
             dispatcher.wait()
             dispatcher = start_dispatcher(folder, runs, start)
             killed["dispatchers"] += 1
             restarts -= 1
     return killed
+
+
+def has_met_an_overrun(events: list[Event]) -> bool:
+    """Say whether a run was stopped for memory; a dispatcher that is killed before cannot show that it would be."""
+    return any(event["event"] == "requeued" and event["cause"] == "memory" for event in events)
 
 
 def start_dispatcher(folder: Path, runs: int, start: str) -> subprocess.Popen[bytes]:
