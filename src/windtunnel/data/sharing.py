@@ -176,6 +176,7 @@ def _describe_part(part: HeldPart, files: Sequence[int]) -> dict[str, Any]:
 def _receive(part: dict[str, Any], files: Sequence[int], device: torch.device) -> ImageBytes:
     if device.type == "cuda":
         torch.zeros(1, device=device)  # a context has to be there before memory of another one is mapped into it
+        # from our own holder, over a socket in a private folder: CUDA's handles have no other form than a pickle
         return ImageBytes(*pickle.loads(bytes.fromhex(part["ipc"])))
     return _map_part([files[place] for place in part["files"]], part["shape"])
 

@@ -126,7 +126,7 @@ def _become_worker(order: Path, log: Path, gate: int) -> NoReturn:
             sys.argv = ["windtunnel.dispatch.worker", str(order)]
             listen_for_stack_requests()
             code = run_order(Order.read(order))
-    except Exception:
+    except Exception:  # whatever it is, it must not run on into the server's own code
         traceback.print_exc()
         code = 1
     finally:
