@@ -1,8 +1,5 @@
 """The convolution as a function that torch differentiates."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -13,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from windtunnel.models.winograd.kernels import convolve, convolve_backward, gather_filter_gradient, transform_filters
 from windtunnel.models.winograd.matrices import PRODUCTS
 from windtunnel.models.winograd.rule import block_images, count_parts
+from windtunnel.models.winograd.threads import share
 
 
 def winograd_conv2d(
@@ -44,7 +42,7 @@ class _WinogradConv2d(torch.autograd.Function):
         outputs = torch.empty(shape, memory_format=torch.channels_last)
         together = block_images(images.shape, len(weight), padding)
         x, f, y = (tensor.detach().numpy() for tensor in (inputs, factors, outputs.permute(0, 2, 3, 1)))
-        _share(count, lambda first, last: convolve(x, f, padding, together, first, last, y))
+        share(count, lambda first, last: convolve(x, f, padding, together, first, last, y))
         return outputs
 
     @staticmethod
@@ -81,7 +79,7 @@ def _add_up(
             start, end = count * part // parts, count * (part + 1) // parts
             convolve_backward(x, g, f, padding, together, start, end, s[part], d)
 
-    _share(parts, add_parts)
+    share(parts, add_parts)
     return sums
 
 
@@ -89,7 +87,7 @@ def _gather(sums: Float[Tensor, "parts 36 cd"], weight: Float[Tensor, "d c 3 3"]
     outputs, channels = weight.shape[:2]
     gradient = torch.empty(3, 3, channels, outputs)
     s, w = sums.numpy(), gradient.numpy()
-    _share(channels, lambda first, last: gather_filter_gradient(s, first, last, w))
+    share(channels, lambda first, last: gather_filter_gradient(s, first, last, w))
     return torch.empty_like(weight).copy_(gradient.permute(3, 2, 0, 1))
 
 
@@ -98,23 +96,9 @@ def _transform(filters: Float[Tensor, "3 3 r c"]) -> Float[Tensor, "36 rc"]:
     rows, columns = source.shape[2:]
     factors = torch.empty(PRODUCTS, rows * columns)
     w, f = source.detach().numpy(), factors.numpy()
-    _share(rows, lambda first, last: transform_filters(w, first, last, f))
+    share(rows, lambda first, last: transform_filters(w, first, last, f))
     return factors
 
 
 def _channels_last(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w c"]:
     return images.permute(0, 2, 3, 1).contiguous()
-
-
-def _share(count: int, work: Callable[[int, int], None]) -> None:
-    """Share ``count`` items out over threads, each of which gets the first and the last but one."""
-    parts = min(torch.get_num_threads(), count)
-    if parts == 1:
-        work(0, count)
-        return
-    bounds = [count * part // parts for part in range(parts + 1)]
-    with ThreadPoolExecutor(parts - 1, thread_name_prefix="windtunnel-winograd") as pool:
-        jobs = [pool.submit(work, start, end) for start, end in pairwise(bounds[1:])]
-        work(0, bounds[1])
-        for job in jobs:
-            job.result()
