@@ -55,7 +55,7 @@ def fast90() -> Experiment:
     Command: ``windtunnel train cifar10/fast90 runtime.convolution=winograd``. 64 TFLOP of training, 0.23 of
     airbench94_muon's. The rate is higher and the shift smaller than in longer trainings. Not measured to the end here.
     """
-    return _fast(
+    return build_fast(
         "fast90",
         Funnel(),
         Cifar10(),
@@ -72,7 +72,7 @@ def fast94() -> Experiment:
     Command: ``windtunnel train cifar10/fast94 runtime.convolution=winograd``. 237 TFLOP of training, 0.84 of
     airbench94_muon's, most of them at sizes where Winograd's convolutions save most. Not measured to the end here.
     """
-    return _fast(
+    return build_fast(
         "fast94",
         Funnel(widths=((64, 64), (256, 256), (256, 256))),
         Cifar10(),
@@ -90,7 +90,7 @@ def fast95() -> Experiment:
     Command: ``windtunnel train cifar10/fast95``. 444 TFLOP of training, a third of airbench95's. Not measured to the
     end here.
     """
-    return _fast(
+    return build_fast(
         "fast95",
         Funnel(widths=((64, 128), (192, 384), (384, 512))),
         Cifar10(),
@@ -104,7 +104,7 @@ def fast96() -> Experiment:
 
     Command: ``windtunnel train cifar10/fast96``. Not measured to the end here.
     """
-    return _fast(
+    return build_fast(
         "fast96",
         Funnel(widths=((64, 128), (256, 384), (384, 512)), depth=3, norm_momentum=0.1),
         Cifar10(),
@@ -120,7 +120,7 @@ def cifar100_fast75() -> Experiment:
     Command: ``windtunnel train cifar100/fast75``. Widths, sizes and label smoothing follow the CIFAR-100 speedrun
     (AIDDA-Institute, NAVIER-STOKED). Not measured to the end here.
     """
-    return _fast(
+    return build_fast(
         "fast75",
         Funnel(widths=((64, 64), (192, 256), (384, 768))),
         Cifar100(),
@@ -130,7 +130,7 @@ def cifar100_fast75() -> Experiment:
     )
 
 
-def _fast(
+def build_fast(
     name: str,
     model: Funnel,
     source: Cifar10 | Cifar100,
@@ -142,7 +142,19 @@ def _fast(
     smoothing: float = 0.1,
     augment: tuple[OpConfig, ...] = _FLIP_AND_SHIFT,
 ) -> Experiment:
-    """Return a recipe; the head starts and learns as airbench94_muon's would with as many inputs."""
+    """Return a recipe of a funnel trained by Muon.
+
+    Args:
+        name: the recipe's.
+        model: the network; its head starts and learns as airbench94_muon's would with as many inputs.
+        source: the data set, and the recipe's project.
+        epochs: passes over the training images.
+        resize: progressive resizing, see :class:`TrainConfig`.
+        batch: images an update.
+        rate: peak rate of the orthogonalised filters.
+        smoothing: label smoothing.
+        augment: ops.
+    """
     inputs = model.widths[-1][1]
     head_rate, decay = 0.67 / (3 * inputs), _DECAY * batch
     return Experiment(
