@@ -12,9 +12,13 @@ from windtunnel.config.sweep import SweepConfig
 from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.recipes.airbench import airbench93, airbench94, airbench95, airbench96, s1_small
 from windtunnel.recipes.airbench_muon import airbench94_muon, airbench94_muon_resized
+from windtunnel.recipes.better import s1_better, s3_better, s4_better
+from windtunnel.recipes.better_s0_s2 import s0_better, s2_better
 from windtunnel.recipes.classic import cifar10_cnn, mnist_lenet, slim_resnet
 from windtunnel.recipes.fast import cifar100_fast75, fast90, fast94, fast95, fast96, mnist_fast99
 from windtunnel.recipes.quickstart import quickstart
+from windtunnel.recipes.s0 import s0, s0_sweep
+from windtunnel.recipes.s2 import s2_extended, s2_pretrained
 from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
 from windtunnel.registry import suggest
 
@@ -36,10 +40,19 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar10/fast95": fast95,
     "cifar10/fast96": fast96,
     "cifar100/fast75": cifar100_fast75,
+    "cifar10/s0": s0,
+    "cifar10/s0_better": s0_better,
+    "cifar100/s2_extended": s2_extended,
+    "cifar100/s2_pretrained": s2_pretrained,
+    "cifar100/s2_better": s2_better,
+    "cifar10/s1_better": s1_better,
+    "cifar10/s3_better": s3_better,
+    "cifar10/s4_better": s4_better,
 }
 
 _SWEEPS: Mapping[str, Callable[[], SweepConfig]] = {
     "quickstart_sweep": quickstart_sweep,
+    "cifar10/s0_sweep": s0_sweep,
     "cifar100/s2_sweep": s2_sweep,
 }
 
