@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from windtunnel.config.models.resnet import Resnet18
 from windtunnel.errors import ModelError
 from windtunnel.models import pretrained
-from windtunnel.models.pretrained import HubFile, fetch
+from windtunnel.models.hub import HubFile
+from windtunnel.models.pretrained import fetch
 from windtunnel.models.weights import read_weights
 
 

@@ -65,7 +65,7 @@ def test_s2_is_answered_with_its_network_and_within_its_limits():
 def test_s0_s_protocol():
     recipe = load_recipe("s0")
     assert recipe.schedule.stop_below_lr == 1e-7
-    assert recipe.optim.lr * recipe.train.lr_scaling.factor(recipe.data.batch_size) == 0.05
+    assert (recipe.optim.lr, recipe.train.lr_scaling) == (0.05, None)
     split = recipe.data.split
     assert [round(50_000 * part) for part in (split.train, split.validation, split.test)] == [40_000, 5_000, 5_000]
     assert recipe.augment == load_experiment("s0", ["augment=easy"]).augment

@@ -8,46 +8,17 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from windtunnel.core.places import cache_root, offline_switch
+from windtunnel.core.places import offline_switch, user_path
 from windtunnel.errors import ModelError
+from windtunnel.models.hub import RESNET18, HubFile
 from windtunnel.models.weights import load_weights, read_weights
 from windtunnel.models.zoo.resnet import Resnet18
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file on the Hugging Face hub.
-
-    Args:
-        repository: owner and name.
-        revision: commit.
-        name: the file there.
-        sha256: of its content.
-    """
-
-    repository: str
-    revision: str
-    name: str
-    sha256: str
-
-    def url(self, endpoint: str) -> str:
-        """Return the file's address."""
-        return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{self.revision}/{self.name}"
-
-
-RESNET18 = HubFile(
-    repository="timm/resnet18.tv_in1k",
-    revision="bbd144b3e5565108aad885f145491d11bc6ce807",
-    name="model.safetensors",
-    sha256="694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81",
-)
 
 
 def build_resnet18(
@@ -79,7 +50,7 @@ def build_resnet18(
         num_classes=num_classes, in_channels=in_channels, image_size=image_size, stem=stem, upsample=upsample
     )
     if pretrained or weights is not None:
-        file = Path(weights).expanduser() if weights else fetch(RESNET18)
+        file = user_path(weights) if weights else fetch(RESNET18)
         tensors = read_weights(file)
         network.load_report = load_weights(network, tensors, source=str(file), head="fc", stem="conv1")
     return network
@@ -92,7 +63,7 @@ def fetch(file: HubFile) -> Path:
         ModelError: there is no copy and no network, or what came is not the pinned file. Nothing is left behind.
 
     """
-    target = cache_root() / "weights" / f"{file.repository.replace('/', '--')}-{file.sha256[:12]}.safetensors"
+    target = file.local_path()
     if target.is_file():
         return target
     url = file.url(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")

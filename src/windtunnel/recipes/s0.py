@@ -5,7 +5,7 @@ from typing import Any
 from windtunnel.config.data import Cifar10, DataConfig, FractionSplit
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.optim import Sgd
-from windtunnel.config.run import LrScaling, TrainConfig
+from windtunnel.config.run import TrainConfig
 from windtunnel.config.schedule import Plateau
 from windtunnel.config.sweep import Axis, SweepConfig
 
@@ -44,8 +44,7 @@ def build_s0(model: str, policy: str) -> Experiment:
 
     40,000 images to train on, 5,000 to choose by and 5,000 to test with, all of the 50,000 labelled ones; batches of
     256, Nesterov SGD, a rate that rises from 0 to 0.05 in 5 epochs and is halved when the validation loss has not
-    improved for more than 4, and an end after 200 epochs or below a rate of 1e-7. S0 names no weight decay: none. The
-    rate is stated for batches of 256, so that a shorter training in smaller ones needs the batch size alone.
+    improved for more than 4, and an end after 200 epochs or below a rate of 1e-7. S0 names no weight decay: none.
 
     Args:
         model: name of a model preset.
@@ -59,6 +58,6 @@ def build_s0(model: str, policy: str) -> Experiment:
         "model": model,
         "optim": Sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.0),
         "schedule": Plateau(factor=0.5, patience=4, stop_below_lr=1e-7, warmup_epochs=5.0),
-        "train": TrainConfig(epochs=200.0, lr_scaling=LrScaling(rule="linear", reference=256)),
+        "train": TrainConfig(epochs=200.0),
     }
     return Experiment.model_validate(settings)
