@@ -37,6 +37,7 @@ VERBS = (
     Verb("resume", "Continue a run that was interrupted or killed."),
     Verb("compare", "Say whether B really beats A."),
     Verb("ablate", "Say what each of several changes does to accuracy and time."),
+    Verb("reproduce", "Run a source report's experiments again, beside its figures."),
     Verb("bench", "Run the benchmarks, or time a recipe to an accuracy.", group=True),
     Verb("eval", "Measure a trained run on its validation or test images."),
     Verb("predict", "Write the classes of new images as CSV."),

@@ -19,6 +19,8 @@ from windtunnel.recipes.fast import cifar100_fast75, fast90, fast94, fast95, fas
 from windtunnel.recipes.quickstart import quickstart
 from windtunnel.recipes.s0 import s0, s0_sweep
 from windtunnel.recipes.s2 import s2_extended, s2_pretrained
+from windtunnel.recipes.s3 import s3
+from windtunnel.recipes.s4 import s4
 from windtunnel.recipes.sweeps import quickstart_sweep, s2_sweep
 from windtunnel.registry import suggest
 
@@ -45,6 +47,8 @@ _RECIPES: Mapping[str, Callable[[], Experiment]] = {
     "cifar100/s2_extended": s2_extended,
     "cifar100/s2_pretrained": s2_pretrained,
     "cifar100/s2_better": s2_better,
+    "cifar10/s3": s3,
+    "cifar10/s4": s4,
     "cifar10/s1_better": s1_better,
     "cifar10/s3_better": s3_better,
     "cifar10/s4_better": s4_better,

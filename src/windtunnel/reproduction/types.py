@@ -33,7 +33,7 @@ from windtunnel.report.document import Block
 from windtunnel.report.load import Run
 
 ReportName = Literal["S0", "S1", "S2", "S3", "S4"]
-Cause = Literal["none", "reduced budget", "our fix", "unknown", "not run"]
+Cause = Literal["none", "reduced budget", "our fix", "set by hand", "unknown", "not run"]
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,7 @@ class Line:
         labels: a text for each heading of the table.
         theirs: the report's, one a measure; None where it has none.
         ours: one a measure; None where we have none.
+        run: id of the run that ours come from, so that it can be said why there are none; empty for several runs.
         fix: what we do otherwise on purpose that moves these figures, a sentence; empty for nothing.
         why: overrides the rule (:func:`windtunnel.reproduction.beside.explain`); None takes it.
     """
@@ -224,6 +225,7 @@ class Line:
     labels: tuple[str, ...]
     theirs: tuple[float | None, ...]
     ours: tuple[float | None, ...]
+    run: str = ""
     fix: str = ""
     why: Explanation | None = None
 
