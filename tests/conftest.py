@@ -8,6 +8,19 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Search the tests' own files for tests only; examples in docstrings are in the package."""
+    found = yield
+    return [each for each in found if not type(each).__name__.startswith("Doctest")]
+
+
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first, so that no process is left with one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch):
     for name in (
@@ -20,3 +33,11 @@ def _plain_environment(monkeypatch):
         "COLUMNS",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """Start functions in processes forked from one that has torch and the package imported."""
+    from forked import Forks
+
+    return Forks()

@@ -3,28 +3,37 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 LONGEST_FUNCTION, LONGEST_FILE = 60, 500
+
+
+def _texts():
+    """Return every source file's text, by its path."""
+    paths = sorted(path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
+
+
+def _too_long(text):
+    """Return the functions in ``text`` that are too long, with their lengths."""
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {each.name: _length(each) for each in functions if _length(each) > LONGEST_FUNCTION}
 
 
 def _length(function):
     return function.end_lineno - function.lineno + 1
 
 
-def _functions(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+def test_no_file_is_too_long():
+    lengths = {path: len(text.splitlines()) for path, text in _texts().items()}
+    assert len(lengths) > 500
+    assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-def test_there_are_files_to_measure():
-    assert len(FILES) > 50
+def test_no_function_is_too_long():
+    found = {path: _too_long(text) for path, text in _texts().items()}
+    assert {path: functions for path, functions in found.items() if functions} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_and_no_function_is_too_long(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-    long = {function.name: _length(function) for function in _functions(path) if _length(function) > LONGEST_FUNCTION}
-    assert long == {}
+def test_what_is_too_long_would_be_found():
+    assert _too_long("def long():\n" + "    pass\n" * 60 + "def long(): pass\n") == {"long": 61}
+    assert _too_long("class A:\n    async def fits(self):\n" + "        pass\n" * 59) == {}

@@ -1,51 +1,79 @@
-"""Things that no source file may do, wherever it lies."""
+"""Things that no source file may do, wherever it lies. Each test looks at every file and says which ones do it."""
 
 import ast
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "windtunnel"
-FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Marks are put together here so that this file does not hold them itself.
 MARKS = ("no" + "qa", "type: " + "ignore", "TO" + "DO", "FIX" + "ME", "XX" + "X")
 
 
-def _relative(path):
-    return path.relative_to(PACKAGE).as_posix()
+class Source(NamedTuple):
+    text: str
+    tree: ast.Module
+
+
+@pytest.fixture(scope="module")
+def sources():
+    """Every file of the package, by its path in it."""
+    texts = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    assert len(texts) > 300
+    return {path: Source(text, ast.parse(text)) for path, text in texts.items()}
 
 
 def _calls(tree, *names):
-    return [
-        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in set(names)
-    ]
+    """Return the lines in which ``tree`` calls one of ``names``."""
+    wanted = {tuple(name.split(".")) for name in names}
+    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and _dotted(node.func) in wanted]
 
 
-@pytest.mark.parametrize("path", FILES, ids=_relative)
-def test_nothing_is_silenced_or_left_for_later(path):
-    text = path.read_text(encoding="utf-8")
-    assert [mark for mark in MARKS if mark in text] == []
+def _dotted(node):
+    """Return a name such as ``torch.manual_seed`` in parts; None for what is no plain name."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    before = _dotted(node.value) if isinstance(node, ast.Attribute) else None
+    return (*before, node.attr) if before is not None else None
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if _relative(path) != "core/rng.py"], ids=_relative)
-def test_nobody_seeds_the_global_generators(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert _calls(tree, "torch.manual_seed", "np.random.seed", "numpy.random.seed", "random.seed") == []
+def _found(found):
+    """Keep the files in which something was found."""
+    return {path: what for path, what in found.items() if what}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not _relative(path).startswith("cli/")], ids=_relative)
-def test_only_the_command_line_prints(path):
-    assert _calls(ast.parse(path.read_text(encoding="utf-8")), "print") == []
+def test_nothing_is_silenced_or_left_for_later(sources):
+    assert _found({path: [mark for mark in MARKS if mark in source.text] for path, source in sources.items()}) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=_relative)
-def test_modules_read_no_environment_when_imported(path):
-    top = ast.Module([node for node in ast.parse(path.read_text(encoding="utf-8")).body if _runs_on_import(node)], [])
-    assert "os.environ" not in ast.unparse(top)
-    assert _calls(top, "os.getenv", "logging.basicConfig") == []
+def test_nobody_seeds_the_global_generators(sources):
+    names = ("torch.manual_seed", "np.random.seed", "numpy.random.seed", "random.seed")
+    found = {path: _calls(source.tree, *names) for path, source in sources.items() if path != "core/rng.py"}
+    assert _found(found) == {}
 
 
-def _runs_on_import(node):
-    return not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+def test_only_the_command_line_prints(sources):
+    found = {path: _calls(source.tree, "print") for path, source in sources.items() if not path.startswith("cli/")}
+    assert _found(found) == {}
+
+
+def test_modules_read_no_environment_when_imported(sources):
+    tops = {path: _run_on_import(source.tree) for path, source in sources.items()}
+    assert [path for path, top in tops.items() if "os.environ" in ast.unparse(top)] == []
+    assert _found({path: _calls(top, "os.getenv", "logging.basicConfig") for path, top in tops.items()}) == {}
+
+
+def _run_on_import(tree):
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return ast.Module([node for node in tree.body if not isinstance(node, kinds)], [])
+
+
+def test_what_is_looked_for_would_be_found():
+    tree = ast.parse("import os\nos.getenv('A')\nprint(1)\ntorch.manual_seed(0)\nmade().print()\n")
+    assert _calls(tree, "os.getenv") == [2]
+    assert _calls(tree, "print", "torch.manual_seed") == [3, 4]
+    assert _found({"a.py": [], "b.py": [7]}) == {"b.py": [7]}
+    assert "os.environ" in ast.unparse(_run_on_import(ast.parse("import os\nHOME = os.environ['HOME']\n")))

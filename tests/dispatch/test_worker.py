@@ -1,7 +1,6 @@
 """The worker itself, with real training."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -92,22 +91,18 @@ def test_what_breaks_is_told_apart(tmp_path, monkeypatch, error, cause, code):
     assert read_result(Path(order.result)).cause == cause
 
 
-def test_a_killed_worker_is_continued_by_the_next_to_the_same_bits(tmp_path):
+def test_a_killed_worker_is_continued_by_the_next_to_the_same_bits(tmp_path, forks):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     for folder in (undisturbed, disturbed):
         folder.mkdir()
     run_order(make_order(undisturbed, digits(epochs=3.0)))
     order = make_order(disturbed, digits(epochs=3.0))
-    path = disturbed / "order.json"
-    order.write(path)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "windtunnel.dispatch.worker", str(path)], stderr=subprocess.DEVNULL
-    )
+    worker = forks.start(run_order, order)
     while not (disturbed / "run/checkpoints/state.pt").exists():
-        assert worker.poll() is None
+        assert worker.is_alive()
         time.sleep(0.005)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
+    worker.kill()
+    worker.join()
     assert run_order(order) == 0
     ended = [load_file(folder / "run/checkpoints/last.safetensors") for folder in (undisturbed, disturbed)]
     assert all(ended[0][name].equal(ended[1][name]) for name in ended[0])

@@ -1,9 +1,6 @@
 """Runs with ``runtime.convolution: winograd``: what they refuse, that they resume, are estimated and export."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -11,6 +8,7 @@ from safetensors.torch import load_file
 
 pytest.importorskip("numba")
 
+from training.dying import train_and_die
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml
 from windtunnel.config.problems import validate_tree
@@ -23,24 +21,6 @@ from windtunnel.models.winograd.layers import WinogradConv2d
 from windtunnel.training.assemble import assemble
 from windtunnel.training.export import export
 from windtunnel.training.run import resume, train
-
-_TRAIN_AND_DIE = """
-import os, signal, sys
-from pathlib import Path
-from windtunnel.recipes import load_experiment
-from windtunnel.training.run import train
-
-class Killer:
-    def start(self, info): pass
-    def step(self, done):
-        if done.step == 6:
-            os.kill(os.getpid(), signal.SIGKILL)
-    def epoch(self, report): pass
-    def message(self, text): pass
-    def finish(self, summary): pass
-
-train(load_experiment(sys.argv[1]), runs_dir=Path(sys.argv[2]), trackers=[Killer()])
-"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,13 +60,11 @@ def test_a_run_learns_what_the_direct_one_learns(tmp_path):
         torch.testing.assert_close(winograd[name], direct[name], rtol=1e-3, atol=1e-4)
 
 
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, forks):
     undisturbed = train(experiment(), runs_dir=tmp_path / "undisturbed")
     config, runs = tmp_path / "experiment.yaml", tmp_path / "killed"
     config.write_text(dump_yaml(experiment()))
-    command = [sys.executable, "-c", _TRAIN_AND_DIE, str(config), str(runs)]
-    finished = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    assert finished.returncode == -signal.SIGKILL
+    assert forks.run(train_and_die, config, runs, 6, "SIGKILL") == -signal.SIGKILL
     result = resume(next(runs.glob("tests/*")))
     one, other = weights_of(undisturbed.folder), weights_of(result.folder)
     assert all(torch.equal(one[name], other[name]) for name in one)

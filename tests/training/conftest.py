@@ -18,6 +18,19 @@ def one_cache_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture
+def pictures() -> None:
+    """Let a test's runs draw their curves and write their page, as they do outside the tests of this folder."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out each run's curves and page, which take longer than its training here, but for who asks for them."""
+    if "pictures" not in request.fixturenames:
+        for name in ("save_curves", "write_report"):
+            monkeypatch.setattr(f"windtunnel.training.run.{name}", lambda folder: None)
+
+
+@pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 

@@ -42,6 +42,7 @@ def test_a_run_with_trackers_that_fail_and_hang_ends_as_one_without(tiny, tmp_pa
     assert read_yaml(tracked.folder / "config.yaml") == read_yaml(plain.folder / "config.yaml")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_tracker_gets_what_the_run_reports_and_its_picture(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("WINDTUNNEL_TRACK", f"{SINKS}:Recording")
     monkeypatch.setenv("WINDTUNNEL_TRACK_WAIT_S", "60")

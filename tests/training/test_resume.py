@@ -1,10 +1,7 @@
 """A run that is stopped in any way and continued ends with the same bits as one that was not."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from forked import Forks
+from training.dying import train_and_die
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml
 from windtunnel.config.run import Sam
@@ -19,26 +18,9 @@ from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.track.files import read_rows
 from windtunnel.training.folder import RunFolder, open_run
-from windtunnel.training.run import resume, train
+from windtunnel.training.run import RunResult, resume, train
 
-TRAIN_AND_DIE = """
-import os, signal, sys
-from pathlib import Path
-from windtunnel.recipes import load_experiment
-from windtunnel.training.run import train
-
-class Killer:
-    def start(self, info): pass
-    def step(self, done):
-        if done.step == int(sys.argv[3]):
-            os.kill(os.getpid(), getattr(signal, sys.argv[4]))
-    def epoch(self, report): pass
-    def message(self, text): pass
-    def finish(self, summary): pass
-
-result = train(load_experiment(sys.argv[1]), runs_dir=Path(sys.argv[2]), trackers=[Killer()])
-sys.exit(result.exit_code)
-"""
+Undisturbed = Callable[[Experiment], RunResult]
 
 
 class Listener:
@@ -65,13 +47,26 @@ class Listener:
         pass
 
 
-def run_and_die(experiment: Experiment, folder: Path, step: int, how: str) -> tuple[int, Path]:
+def run_and_die(forks: Forks, experiment: Experiment, folder: Path, step: int, how: str) -> tuple[int | None, Path]:
     config = folder / "experiment.yaml"
     config.write_text(dump_yaml(experiment))
     runs = folder / "killed"
-    command = [sys.executable, "-c", TRAIN_AND_DIE, str(config), str(runs), str(step), how]
-    finished = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    return finished.returncode, next(runs.glob("tests/*"))
+    code = forks.run(train_and_die, config, runs, step, how, OMP_NUM_THREADS="1")
+    return code, next(runs.glob("tests/*"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """Train an experiment to its end, each one once; tests only read the run."""
+    results: dict[str, RunResult] = {}
+
+    def train_once(experiment: Experiment) -> RunResult:
+        key = dump_yaml(experiment)
+        if key not in results:
+            results[key] = train(experiment, runs_dir=tmp_path_factory.mktemp("undisturbed"))
+        return results[key]
+
+    return train_once
 
 
 def changed(experiment: Experiment, **train_fields: Any) -> Experiment:
@@ -92,20 +87,22 @@ def assert_same_weights(first: Path, second: Path) -> None:
     ids=["before-any", "epoch-end", "mid-epoch", "from-a-step", "last-epoch", "last-step"],
 )
 def test_killed_run_resumes_to_the_same_bits(
-    tiny: Experiment, tmp_path: Path, step: int, checkpoint_every: float
+    tiny: Experiment, tmp_path: Path, forks: Forks, undisturbed: Undisturbed, step: int, checkpoint_every: float
 ) -> None:
     experiment = changed(tiny, checkpoint_every=checkpoint_every)
-    undisturbed = train(experiment, runs_dir=tmp_path / "undisturbed")
-    code, folder = run_and_die(experiment, tmp_path, step, "SIGKILL")
+    expected = undisturbed(experiment)
+    code, folder = run_and_die(forks, experiment, tmp_path, step, "SIGKILL")
     assert code == -signal.SIGKILL
     result = resume(folder)
     assert result.status == "finished"
-    assert_same_weights(undisturbed.folder, folder)
-    assert result.summary["metrics"] == undisturbed.summary["metrics"]
+    assert_same_weights(expected.folder, folder)
+    assert result.summary["metrics"] == expected.summary["metrics"]
     assert [row["epoch"] for row in read_rows(folder / "metrics.csv")] == ["1", "2", "3", "4"]
 
 
-def test_killed_run_with_averages_and_two_passes_resumes_to_the_same_bits(tiny: Experiment, tmp_path: Path) -> None:
+def test_killed_run_with_averages_and_two_passes_resumes_to_the_same_bits(
+    tiny: Experiment, tmp_path: Path, forks: Forks, undisturbed: Undisturbed
+) -> None:
     pytest.importorskip("schedulefree")
     tree = changed(tiny, sam=Sam(), accumulate=2, resize=((0.0, 7), (2.0, 8))).model_dump() | {
         "optim": {"name": "schedule_free_adamw", "norm_batches": 2},
@@ -114,18 +111,20 @@ def test_killed_run_with_averages_and_two_passes_resumes_to_the_same_bits(tiny: 
         "ema": {"decay": 0.9},
     }
     experiment = Experiment.model_validate(tree)
-    undisturbed = train(experiment, runs_dir=tmp_path / "undisturbed")
-    _, folder = run_and_die(experiment, tmp_path, 13, "SIGKILL")
+    expected = undisturbed(experiment)
+    _, folder = run_and_die(forks, experiment, tmp_path, 13, "SIGKILL")
     result = resume(folder)
-    assert_same_weights(undisturbed.folder, folder)
-    assert result.summary["metrics"] == undisturbed.summary["metrics"]
+    assert_same_weights(expected.folder, folder)
+    assert result.summary["metrics"] == expected.summary["metrics"]
 
 
 @pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_interrupted_run_saves_where_it_is_and_says_so(tiny: Experiment, tmp_path: Path, how: str, code: int) -> None:
+def test_interrupted_run_saves_where_it_is_and_says_so(
+    tiny: Experiment, tmp_path: Path, forks: Forks, undisturbed: Undisturbed, how: str, code: int
+) -> None:
     experiment = changed(tiny, checkpoint_every=0.0)
-    undisturbed = train(experiment, runs_dir=tmp_path / "undisturbed")
-    returned, folder = run_and_die(experiment, tmp_path, 13, how)
+    expected = undisturbed(experiment)
+    returned, folder = run_and_die(forks, experiment, tmp_path, 13, how)
     assert returned == code
     summary = RunFolder(folder).read_summary()
     assert summary is not None
@@ -133,7 +132,7 @@ def test_interrupted_run_saves_where_it_is_and_says_so(tiny: Experiment, tmp_pat
     listener = Listener()
     resume(folder, trackers=[listener])
     assert listener.infos[0].start_step == 13
-    assert_same_weights(undisturbed.folder, folder)
+    assert_same_weights(expected.folder, folder)
 
 
 def test_finished_run_is_left_alone(tiny: Experiment, runs_dir: Path) -> None:

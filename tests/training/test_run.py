@@ -25,12 +25,14 @@ def with_train(experiment: Experiment, **fields: Any) -> Experiment:
     return with_fields(experiment, train={**experiment.train.model_dump(), **fields})
 
 
+@pytest.mark.usefixtures("pictures")
 def test_three_lines_of_python_train_the_quickstart(runs_dir: Path) -> None:
     experiment = windtunnel.load_recipe("quickstart")
     result = windtunnel.train(experiment, runs_dir=runs_dir)
     assert result.summary["metrics"]["test_accuracy"] >= 0.97
 
 
+@pytest.mark.usefixtures("pictures")
 def test_run_folder_holds_what_the_architecture_says(tiny: Experiment, runs_dir: Path) -> None:
     result = train(with_train(tiny, epochs=1.0), runs_dir=runs_dir, overrides=["optim.lr=0.05"])
     names = {str(path.relative_to(result.folder)) for path in result.folder.rglob("*") if path.is_file()}
