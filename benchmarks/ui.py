@@ -33,7 +33,7 @@ from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from _many_runs import append_epoch, make_runs
+from _made_runs import append_epoch, make_runs
 from windtunnel.catalog.catalog import Catalog
 from windtunnel.training.folder import RunFolder
 

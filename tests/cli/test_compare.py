@@ -71,6 +71,7 @@ def test_tables_of_long_names_and_times_fit_120_columns():
                 False,
                 True,
                 {},
+                flops=2.3324e15,
             )
             for letter in "AB"
         ]
@@ -79,6 +80,7 @@ def test_tables_of_long_names_and_times_fit_120_columns():
     text = describe(evaluate_trials(contest, trials))
     assert max(map(len, text.splitlines())) <= 120
     assert "5 resumed" in text
+    assert text.count("2,332") == 2
 
 
 def test_a_busy_machine_is_said():

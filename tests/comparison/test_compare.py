@@ -1,13 +1,17 @@
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from windtunnel import __version__
 from windtunnel.comparison import trial
 from windtunnel.comparison.answer import evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
+from windtunnel.comparison.flops import count_training_flops
 from windtunnel.comparison.launch import Interrupted
 from windtunnel.comparison.run import compare
 from windtunnel.comparison.sequential import judge
@@ -15,6 +19,7 @@ from windtunnel.comparison.trials import Trial, judge_all, run_trials
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import RunError, UsageError
 from windtunnel.training import run
+from windtunnel.training.assemble import assemble
 from windtunnel.training.interruption import Interruption
 
 
@@ -166,8 +171,20 @@ def test_a_comparison_runs_and_given_again_runs_nothing_twice(monkeypatch: pytes
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert again.comparison == first.comparison
     held = json.loads((first.folder / "comparison.json").read_text())
+    assert {one["flops"] for one in held["trials"]} == {count_training_flops(assemble(SLOW), 4)}
     assert len(held["trials"]) == 4
+    assert (held["command"], held["windtunnel"]) == (sys.argv, __version__)
+    assert held["machine"] == held["trials"][0]["machine"] | {"torch": torch.__version__}
+    assert held["date"].startswith("20")
     assert (first.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_work_of_each_design_is_counted_and_a_trial_without_a_count_leaves_it_open() -> None:
+    counted = [
+        replace(trial, flops=flops) for trial, flops in zip(trials([0.9, 0.9], [1, 1], "A"), (2e12, 4e12), strict=True)
+    ]
+    found = evaluate_trials(contest(trials=2), pairs(counted, trials([0.9, 0.9], [2, 2], "B")))
+    assert [figures.flops for figures in found.figures] == [3e12, None]
 
 
 def test_two_trials_are_too_few_for_an_interval_at_any_time() -> None:

@@ -135,7 +135,9 @@ def test_designs_take_turns_and_ratios_are_of_pairs_that_reached(
     assert "B design 1 missed 90% in 1 of 4 trials (91.00% at best)" in text
     assert max(map(len, text.splitlines()[:-1])) <= 120
     assert describe_attempt(told[0]) == "A seed 0: reached after 8.00 s, 2 epochs, 3 TFLOP, 90.00%"
-    assert json.loads((found.folder / "time_to.json").read_text())["ratios"][0]["pairs"] == 3
+    held = json.loads((found.folder / "time_to.json").read_text())
+    assert held["ratios"][0]["pairs"] == 3
+    assert (held["command"], held["machine"], held["trials"]) == (sys.argv, {"host": "here"}, 4)
 
 
 def test_interval_of_the_ratio_is_a_t_interval_of_logarithms(

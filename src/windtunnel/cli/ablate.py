@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from windtunnel.cli.compare_texts import Progress, describe_load, describe_plan, figures_row, interval
+from windtunnel.cli.compare_texts import EXPLANATION, Progress, describe_load, describe_plan, figures_row, interval
 from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
 from windtunnel.cli.tables import format_table
 
@@ -93,6 +93,7 @@ def describe(found: "Ablation", alpha: float) -> str:
     sections = [
         f"{comparison.pairs} trials each, {comparison.metric}, {found.design}",
         format_table([figures_row(figures) for figures in comparison.figures]),
+        EXPLANATION,
         told,
         format_table(alone),
     ]

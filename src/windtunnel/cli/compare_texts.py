@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.tables import format_table
+from windtunnel.report.numbers import format_tera
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from windtunnel.comparison.statistics import Paired
     from windtunnel.comparison.trials import Trial
 
-_LONGEST_LABEL = 31
+_LONGEST_LABEL = 26
+EXPLANATION = (
+    "seconds: prepare + train, what is compared; lineage: with evaluation; cold: from the start of the process;\n"
+    "TFLOP: of training, counted, 6 a multiply-add"
+)
 
 
 class Progress:
@@ -66,7 +71,7 @@ def describe(comparison: "Comparison") -> str:
         [
             f"{comparison.pairs} trials each, {comparison.metric}{stopped}",
             format_table([figures_row(figures) for figures in comparison.figures]),
-            "seconds: prepare + train, what is compared; lineage: with evaluation; cold: from the start of the process",
+            EXPLANATION,
             format_table([row for answer in comparison.answers for row in _answer_rows(answer)]),
         ]
     )
@@ -113,7 +118,7 @@ def shorten(label: str) -> str:
     """Return ``label`` with what is too much for a table cut off its end.
 
     >>> shorten("B " + "x" * 60)
-    'B xxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    'B xxxxxxxxxxxxxxxxxxxxx...'
     """
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 3] + "..."
 
@@ -141,7 +146,8 @@ def figures_row(figures: "Figures") -> dict[str, Any]:
         "seconds": f"{seconds.mean:.{digits}f}",
         "95% CI ": interval(seconds.low, seconds.high, digits),
         "lineage": f"{figures.clocks['lineage']:.{digits}f}",
-        "cold": f"{figures.clocks['cold_start']:.1f}",
+        "cold": f"{figures.clocks['cold_start']:.{digits - 1}f}",
+        "TFLOP": "" if figures.flops is None else format_tera(figures.flops),
     }
     failures = [f"{count} {word}" for word in ("diverged", "resumed") if (count := getattr(figures, word))]
     return row | {"note": ", ".join(failures)}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.compare_texts import describe_load, shorten
 from windtunnel.cli.tables import format_table
+from windtunnel.report.numbers import format_tera
 
 if TYPE_CHECKING:
     from windtunnel.comparison.time_to import Attempt, Finish, TimeTo
@@ -25,7 +26,7 @@ def announce(names: Sequence[str], goal: "Goal", trials: int) -> str:
 def describe_attempt(attempt: "Attempt") -> str:
     """Return a trial in a line."""
     ended = "reached" if attempt.reached else "not reached"
-    cost = f"{attempt.epochs:.3g} epochs, {attempt.flops / 1e12:.3g} TFLOP"
+    cost = f"{attempt.epochs:.3g} epochs, {format_tera(attempt.flops)} TFLOP"
     return (
         f"{attempt.letter} seed {attempt.seed}: {ended} after {attempt.seconds:.2f} s, {cost}, {attempt.accuracy:.2%}"
     )
@@ -58,7 +59,7 @@ def _row(finish: "Finish") -> dict[str, Any]:
         "mean s": f"{seconds.mean:.2f}",
         "sd": "" if seconds.sd is None else f"{seconds.sd:.2f}",
         "epochs": f"{finish.epochs:.3g}",
-        "TFLOP": f"{finish.flops / 1e12:.3g}",
+        "TFLOP": format_tera(finish.flops),
     }
 
 

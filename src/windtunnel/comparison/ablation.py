@@ -13,6 +13,7 @@ from scipy import stats
 from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.changes import Change
 from windtunnel.comparison.contest import Contest, Rules, set_up
+from windtunnel.comparison.provenance import describe_making
 from windtunnel.comparison.run import folder_of
 from windtunnel.comparison.statistics import adjust_holm
 from windtunnel.comparison.trials import Trial, hold_comparison, run_trials
@@ -265,6 +266,7 @@ def tuple_of_percent(estimate: Estimate) -> tuple[float, float, float]:
 
 def _as_json(contest: Contest, changes: Sequence[Change], found: Ablation) -> dict[str, object]:
     return {
+        **describe_making(found.trials[0].machine),
         "design": found.design,
         "rules": asdict(contest.rules),
         "changes": {change.name: {".".join(path): value for path, value in change.fields} for change in changes},

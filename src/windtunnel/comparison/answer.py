@@ -24,6 +24,7 @@ class Figures:
         clocks: mean seconds of each clock: build, prepare, train, validate, evaluate, lineage, cold_start.
         diverged: trials that did; their accuracy counts as 0.
         resumed: trials that were killed on the way, which their times feel.
+        flops: mean of training, counted; None where a trial has none.
     """
 
     letter: str
@@ -33,6 +34,7 @@ class Figures:
     clocks: dict[str, float]
     diverged: int
     resumed: int
+    flops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,13 @@ def _figures(letter: str, name: str, trials: list[Trial]) -> Figures:
         clocks=means,
         diverged=sum(trial.diverged for trial in trials),
         resumed=sum(trial.resumed for trial in trials),
+        flops=_mean_flops(trials),
     )
+
+
+def _mean_flops(trials: Sequence[Trial]) -> float | None:
+    counted = [trial.flops for trial in trials if trial.flops is not None]
+    return sum(counted) / len(counted) if len(counted) == len(trials) else None
 
 
 def _compare_accuracy(contest: Contest, pairs: Sequence[Sequence[Trial]], index: int) -> Paired:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.contest import Contest, Rules, set_up
+from windtunnel.comparison.provenance import describe_making
 from windtunnel.comparison.statistics import Summary
 from windtunnel.comparison.trials import Trial, hold_comparison, run_trials
-from windtunnel.config.experiment import Experiment
+from windtunnel.config.experiment import Experiment, check_folder_name
 from windtunnel.core.files import write_json
 from windtunnel.report.comparison import Cloud, plot_comparison, save_comparison
 from windtunnel.training.folder import default_runs_dir
@@ -80,7 +81,8 @@ def compare(
 
 def folder_of(contest: Contest, name: str | None, runs_dir: Path | None) -> Path:
     """Return the comparison's folder; its name ends with the designs' digest, so no other trials lie in it."""
-    return (runs_dir or default_runs_dir()) / PROJECT / f"{name or 'compare'}-{contest.key}"
+    chosen = check_folder_name(name, "--name") if name else "compare"
+    return (runs_dir or default_runs_dir()) / PROJECT / f"{chosen}-{contest.key}"
 
 
 def _cloud(label: str, accuracy: Summary, seconds: Summary, trials: Sequence[Trial]) -> Cloud:
@@ -100,9 +102,9 @@ def _interval(summary: Summary) -> tuple[float, float] | None:
 
 def _as_json(contest: Contest, comparison: Comparison, pairs: Sequence[Sequence[Trial]]) -> dict[str, object]:
     return {
+        **describe_making(pairs[0][0].machine),
         "rules": asdict(contest.rules),
         **asdict(comparison),
-        "machine": pairs[0][0].machine,
         "trials": [
             {**asdict(trial), "folder": str(trial.folder), "accuracy": trial.accuracy}
             for pair in pairs

@@ -13,6 +13,7 @@ from scipy import stats
 
 from windtunnel.comparison.contest import Contestant, check_different, check_same_data, name_contestants
 from windtunnel.comparison.launch import launch
+from windtunnel.comparison.provenance import describe_making
 from windtunnel.comparison.run import PROJECT
 from windtunnel.comparison.statistics import Summary, summarise
 from windtunnel.comparison.time_to_trial import Goal
@@ -186,9 +187,14 @@ def measure_time_to(
                 names = tuple(f"{each.letter} of seed {each.seed}" for each in (first, attempts[-1]))
                 check_machine((names[0], first.machine), (names[1], attempts[-1].machine))
                 tell(attempts[-1])
-        found = _summarise(folder, goal, contestants, attempts)
-        write_json(folder / "time_to.json", {**asdict(found), "folder": str(folder)})
+                found = _summarise(folder, goal, contestants, attempts)
+                write_json(folder / "time_to.json", _as_json(found, trials))  # after each, for whoever watches
     return found
+
+
+def _as_json(found: TimeTo, trials: int) -> dict[str, Any]:
+    making = describe_making(found.finishes[0].attempts[0].machine)
+    return {**making, "trials": trials, **asdict(found), "folder": str(found.folder)}
 
 
 def _bare(experiment: Experiment, goal: Goal) -> Experiment:

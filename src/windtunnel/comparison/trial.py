@@ -16,12 +16,14 @@ from typing import Any
 import psutil
 import torch
 
+from windtunnel.comparison.flops import count_training_flops
 from windtunnel.comparison.launch import stop_with_parent
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.core.device import describe_device, resolve_device
 from windtunnel.core.files import write_json
+from windtunnel.core.secrets import hide_in_tracebacks
 from windtunnel.training.assemble import assemble, initialise_from_data
 from windtunnel.training.environment import process_settings
 from windtunnel.training.run import train_in
@@ -77,6 +79,12 @@ def warm_up(experiment: Experiment) -> float:
     return time.perf_counter() - start
 
 
+def count_flops(experiment: Experiment, steps: int) -> float:
+    """Return the floating-point operations of the experiment's first ``steps`` updates; off every clock."""
+    with process_settings(experiment.runtime):
+        return count_training_flops(assemble(experiment), steps)
+
+
 def main() -> None:
     """Do the trial that the file of the first argument orders; its folder gets ``trial.json`` when it has ended."""
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -96,6 +104,7 @@ def main() -> None:
             "machine": describe_machine(device),
             "before": before,
             "after": read_conditions(device),
+            "flops": count_flops(experiment, int(result.summary["steps"])),
             "resumed": resumed,
             "warm_up_seconds": round(warm_up_seconds, 3),
             "cold_start_seconds": round(alive - warm_up_seconds, 3),
@@ -104,5 +113,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    hide_in_tracebacks()
     stop_with_parent()
     main()

@@ -32,6 +32,7 @@ class Trial:
         resumed: whether it was killed on the way, which its times feel.
         machine: what it ran on.
         load: processes that wanted a core in the minute before it, its own predecessor's among them.
+        flops: of its training, counted; None for a trial of a version that did not count.
     """
 
     letter: str
@@ -43,6 +44,7 @@ class Trial:
     resumed: bool
     machine: dict[str, Any]
     load: float = 0.0
+    flops: float | None = None
 
     @property
     def prepare_and_train(self) -> float:
@@ -206,4 +208,5 @@ def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) 
         resumed=noted["resumed"],
         machine=noted["machine"],
         load=noted["before"]["load"],
+        flops=noted.get("flops"),
     )

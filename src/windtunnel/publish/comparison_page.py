@@ -10,7 +10,7 @@ from windtunnel.publish.shared import compare_settings, describe_code, describe_
 from windtunnel.report.comparison import load_clouds, plot_losses, plot_plane
 from windtunnel.report.document import Block, Column, Document, Fact, Listing, Paragraph, Picture, Row, Section, Table
 from windtunnel.report.load import read_json
-from windtunnel.report.numbers import format_interval, format_p, format_percent, format_two_places
+from windtunnel.report.numbers import format_interval, format_p, format_percent, format_tera, format_two_places
 
 Tree = Mapping[str, Any]
 _DECISIONS = {"differs": "differs", "equivalent": "equivalent", "open": "not settled"}
@@ -85,6 +85,7 @@ def list_designs(found: Tree, metric: str) -> list[Block]:
         Column("seconds", format_two_places),
         Column("95% interval", format_interval, field="seconds 95% interval"),
         Column("sd", format_two_places, field="seconds sd"),
+        Column("TFLOP", format_tera, field="flops"),
         Column("diverged"),
     )
     rows = tuple(
@@ -97,11 +98,12 @@ def list_designs(found: Tree, metric: str) -> list[Block]:
             one["seconds"]["mean"],
             _interval(one["seconds"]),
             one["seconds"]["sd"],
+            one.get("flops"),
             one["diverged"],
         )
         for one in found["figures"]
     )
-    caption = "Seconds to prepare and train; intervals of the means, BCa bootstrap"
+    caption = "Seconds to prepare and train; intervals of the means, BCa bootstrap; TFLOP of training, 6 a multiply-add"
     return [Table("designs", columns, rows, caption=caption, for_paper=True), _list_clocks(found)]
 
 

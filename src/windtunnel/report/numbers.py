@@ -49,6 +49,15 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def format_tera(count: float) -> str:
+    """Return a count of operations in units of 10**12.
+
+    >>> format_tera(2.375e14), format_tera(2.332e15)
+    ('238', '2,332')
+    """
+    return f"{count / 1e12:.3g}" if count < 1e15 else f"{count / 1e12:,.0f}"
+
+
 def format_rate(rate: float) -> str:
     """Return a learning rate.
 
