@@ -32,9 +32,10 @@ def import_object(path: str) -> Any:
         UsageError: the path is malformed, the module cannot be imported or has no such name.
     """
     module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute:
+    is_file = module_name.endswith(".py")
+    if not attribute or not (is_file or all(part.isidentifier() for part in module_name.split("."))):
         raise UsageError(f"{path!r} is not an import path; write 'package.module:Name' or 'file.py:Name'")
-    module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import_module(module_name)
+    module = _import_file(Path(module_name)) if is_file else _import_module(module_name)
     if not hasattr(module, attribute):
         near = suggest(attribute, vars(module))
         hint = f"; did you mean {near!r}?" if near else ""
@@ -50,8 +51,12 @@ def _import_module(name: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    resolved = path.expanduser().resolve()
-    if not resolved.is_file():
+    try:
+        resolved = path.expanduser().resolve()
+        exists = resolved.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, of a user without a home, with a zero byte
+        raise UsageError(f"{str(path)!r} is no path of a file: {error}") from error
+    if not exists:
         raise UsageError(f"no file {path}; give the path of a Python file relative to {Path.cwd()}")
     name = f"windtunnel_user_{resolved.stem}_{abs(hash(str(resolved))):x}"
     if name in sys.modules:

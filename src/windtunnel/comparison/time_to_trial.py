@@ -23,6 +23,7 @@ from windtunnel.core.device import resolve_device, synchronize
 from windtunnel.core.files import write_json
 from windtunnel.core.reports import EpochReport
 from windtunnel.core.rng import derive_seed, seeded
+from windtunnel.core.secrets import hide_in_tracebacks
 from windtunnel.errors import UsageError
 from windtunnel.evaluation.metrics import compute_metrics
 from windtunnel.evaluation.predict import predict_logits
@@ -161,5 +162,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    hide_in_tracebacks()
     stop_with_parent()
     main()

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from windtunnel.errors import UsageError
+
 _OFFLINE_SWITCHES = ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE")
 _OFF = {"", "0", "false", "no", "off"}
 
@@ -14,6 +16,22 @@ def cache_root() -> Path:
     """
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (named if named.is_absolute() else Path.home() / ".cache") / "windtunnel"
+
+
+def user_path(text: str) -> Path:
+    """Return the path a user wrote, with ``~`` as their home.
+
+    Raises:
+        UsageError: no file system takes it, or it names a user without a home.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{text[:80]!r} cannot be a path: {error}") from error
+    if "\0" in text:
+        raise UsageError(f"{text[:80]!r} cannot be a path: it holds a zero byte")
+    return path
 
 
 def offline_switch() -> str | None:

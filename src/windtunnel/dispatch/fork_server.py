@@ -14,13 +14,14 @@ import selectors
 import signal
 import socket
 import sys
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from windtunnel.dispatch.order import GATE_CLOSED_EXIT, Order
+from windtunnel.core.files import lacks_space
+from windtunnel.core.secrets import print_failure
+from windtunnel.dispatch.order import GATE_CLOSED_EXIT, STORAGE_EXIT, Order
 from windtunnel.dispatch.worker import listen_for_stack_requests, run_order
 
 PRELOADED = (
@@ -126,9 +127,9 @@ def _become_worker(order: Path, log: Path, gate: int) -> NoReturn:
             sys.argv = ["windtunnel.dispatch.worker", str(order)]
             listen_for_stack_requests()
             code = run_order(Order.read(order))
-    except Exception:  # whatever it is, it must not run on into the server's own code
-        traceback.print_exc()
-        code = 1
+    except Exception as error:  # whatever it is, it must not run on into the server's own code
+        print_failure()
+        code = STORAGE_EXIT if lacks_space(error) else 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

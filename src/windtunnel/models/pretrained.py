@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from windtunnel.core.places import offline_switch, user_path
+from windtunnel.core.secrets import hide_secrets
 from windtunnel.errors import ModelError
 from windtunnel.models.hub import RESNET18, HubFile
 from windtunnel.models.weights import load_weights, read_weights
@@ -69,7 +70,8 @@ def fetch(file: HubFile) -> Path:
     url = file.url(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     if switch := offline_switch():
         raise ModelError(
-            f"{switch} is set and {target} does not exist; fetch {url} elsewhere and give it as model.weights"
+            f"{switch} is set and {target} does not exist; fetch {hide_secrets(url)} elsewhere and give it as "
+            "model.weights"
         )
     _download(url, target, file.sha256)
     return target
@@ -86,11 +88,12 @@ def _download(url: str, target: Path, sha256: str) -> None:
                 digest.update(chunk)
                 out.write(chunk)
         if digest.hexdigest() != sha256:
-            raise ModelError(f"{url} gave sha256 {digest.hexdigest()}, not {sha256}; nothing was kept")
+            raise ModelError(f"{hide_secrets(url)} gave sha256 {digest.hexdigest()}, not {sha256}; nothing was kept")
         partial.replace(target)
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         raise ModelError(
-            f"cannot fetch {url}: {error}; without a network give a local safetensors file as model.weights"
+            f"cannot fetch {hide_secrets(f'{url}: {error}')}; without a network give a local safetensors file as "
+            "model.weights"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -7,11 +7,11 @@ It reads one JSON object a line from standard input and answers on standard outp
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.secrets import hide_secrets, print_failure
 from windtunnel.registry import import_object
 from windtunnel.track.sinks.base import RunStart, Sink
 
@@ -25,7 +25,7 @@ def main() -> None:
     try:
         carry(sys.stdin, import_object(sys.argv[1])(), say)
     except Exception as error:  # a package may raise whatever it likes
-        traceback.print_exc()
+        print_failure()
         say("failed", _describe(error))
         sys.exit(1)
 
@@ -40,7 +40,7 @@ def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
         except Exception as error:  # a package may raise whatever it likes
             if event["event"] == "start":
                 raise
-            traceback.print_exc()
+            print_failure()
             say("failed", _describe(error))
         ended = event["event"] == "finish"
     if not ended:  # the run's process was killed
@@ -66,7 +66,7 @@ def _claim_output() -> Say:
     os.dup2(2, 1)
 
     def say(kind: str, text: str) -> None:
-        answers.write(json.dumps({kind: text}) + "\n")
+        answers.write(json.dumps({kind: hide_secrets(text)}) + "\n")
         answers.flush()
 
     return say

@@ -17,6 +17,7 @@ import windtunnel
 from windtunnel.config.run import RuntimeConfig
 from windtunnel.core.device import AllocatorState, describe_device, tune_host_allocator
 from windtunnel.core.mps import describe_gpu_sharing
+from windtunnel.core.secrets import hide_in_words
 from windtunnel.training.assemble import Parts
 
 _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "numba", "triton")
@@ -48,7 +49,7 @@ def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, A
     return {
         "windtunnel": windtunnel.__version__,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "argv": sys.argv,
+        "argv": hide_in_words(sys.argv),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},

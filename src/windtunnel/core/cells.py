@@ -1,0 +1,27 @@
+"""Cells of CSV files that people open in a spreadsheet."""
+
+from typing import TypeVar
+
+Cell = TypeVar("Cell")
+_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_cell(value: Cell) -> Cell | str:
+    """Return ``value``, with an apostrophe in front of text that a spreadsheet would take for a formula and run.
+
+    A number is none, however it is written.
+
+    >>> plain_cell("=cmd()"), plain_cell("cat"), plain_cell("-0.5"), plain_cell(-0.5)
+    ("'=cmd()", 'cat', '-0.5', -0.5)
+    """
+    if not isinstance(value, str) or not value.startswith(_BEGINS_A_FORMULA):
+        return value
+    return value if _is_number(value) else f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
