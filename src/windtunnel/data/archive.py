@@ -11,6 +11,7 @@ from windtunnel.errors import DataError
 
 # The largest archive read here, CIFAR's, unpacks to 186 MB.
 _MAX_UNPACKED = 1 << 29
+_MAX_MEMBERS = 10_000
 _GZIP_MAGIC = b"\x1f\x8b"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 
@@ -38,7 +39,9 @@ def read_members(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     with reading(path, "a tar archive"), _open_bounded(path) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
+            for count, member in enumerate(archive):
+                if count >= _MAX_MEMBERS:
+                    raise ValueError(f"it has more than {_MAX_MEMBERS:,} members")
                 _check_member(member, path)
                 name = PurePosixPath(member.name).name
                 if member.isfile() and name in wanted:

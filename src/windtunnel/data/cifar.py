@@ -102,8 +102,10 @@ class CifarReader:
         return images, labels
 
     def _images(self, data: Any) -> Pixels:
+        if not isinstance(data, np.ndarray):  # lists that hold each other would unfold without end
+            raise TypeError(f"the images are {type(data).__name__}, no array")
         height, width = self.spec.image_size
-        planes = np.asarray(data, dtype=np.uint8).reshape(-1, self.spec.channels, height, width)
+        planes = data.reshape(-1, self.spec.channels, height, width)
         return planes.transpose(0, 2, 3, 1)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,8 +67,11 @@ def read_image(path: Path) -> bytes:
         DataError: the file cannot be read, or is absurdly large.
     """
     with reading(path, "an image"):
-        if (size := path.stat().st_size) > _MAX_FILE_BYTES:
-            raise ValueError(f"{size} bytes is more than this reader takes")
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for, a device never ends
+            raise ValueError("it is no regular file")
+        if state.st_size > _MAX_FILE_BYTES:
+            raise ValueError(f"{state.st_size} bytes is more than this reader takes")
         return path.read_bytes()
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from windtunnel.config.base import Component
 from windtunnel.config.data import Cifar10, Cifar100, Digits, FashionMnist, ImageFolder, Mnist, Npz, Parquet
+from windtunnel.core.places import user_path
 from windtunnel.data.cifar import LAYOUTS, find_cifar
+from windtunnel.data.folder import detect_folder_mode
 from windtunnel.data.idx import find_idx
 from windtunnel.data.named import NAMED_SETS
 from windtunnel.data.parquet import find_shards
@@ -20,14 +22,15 @@ _BY_NAME: Mapping[str, type[Component]] = {
 def detect_source(reference: str) -> Component:
     """Return the config of the source ``reference`` means: a named set, or the path of a file or folder.
 
-    A path is read as arrays, parquet, IDX files, CIFAR batches or an image folder, whichever it looks like.
+    A path is read as arrays, parquet, IDX files, CIFAR batches or an image folder, whichever it looks like; a folder
+    whose first image is grey as one of grey images.
 
     Raises:
         DataError: no such name and nothing at such a path.
     """
     if reference in _BY_NAME:
         return _BY_NAME[reference](name=reference)
-    path = Path(reference).expanduser()
+    path = user_path(reference)
     if not path.exists():
         near = suggest(reference, _BY_NAME)
         hint = f"did you mean {near!r}?" if near else f"known sets: {', '.join(_BY_NAME)}"
@@ -47,4 +50,4 @@ def _detect_form(path: Path) -> Component:
         # a folder of batches is told by their names; of an archive only the name is looked at
         hundred = "cifar10" not in found or ("cifar100" in found and "100" in found["cifar100"].paths[0].name)
         return Cifar100(path=str(path)) if hundred else Cifar10(path=str(path))
-    return ImageFolder(path=str(path))
+    return ImageFolder(path=str(path), mode=detect_folder_mode(path) if path.is_dir() else "RGB")

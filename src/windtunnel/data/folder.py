@@ -1,14 +1,16 @@
 """Images in folders named after their classes."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from windtunnel.core.places import user_path
 from windtunnel.data.cache import Allocate, Decoded, load_cached
-from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, read_image
+from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, detect_mode, read_image
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.splitnames import SPLIT_NAMES, split_of
 from windtunnel.errors import DataError
@@ -28,7 +30,7 @@ class ImageFolderSource:
     """
 
     def __init__(self, *, path: str, image_size: int | None = None, mode: Mode = "RGB") -> None:
-        self.path = Path(path).expanduser()
+        self.path = user_path(path)
         self.size = (image_size, image_size) if image_size else None
         self.mode = mode
 
@@ -51,7 +53,7 @@ class _FolderReader:
     def recipe(self) -> str:
         names = "\n".join(str(path.relative_to(self.root)) for path in self.files())
         size = f"{self.size}, JPEGs scaled while decoded" if self.size else "None"
-        return f"folder {self.root.name} {self.mode} {size} {hashlib.sha256(names.encode()).hexdigest()}"
+        return f"folder {self.root.name} {self.mode} {size} {hashlib.sha256(os.fsencode(names)).hexdigest()}"
 
     def files(self) -> Sequence[Path]:
         return [path for classes in self.images.values() for paths in classes.values() for path in paths]
@@ -68,6 +70,16 @@ class _FolderReader:
             labels[split] = np.asarray(numbers, dtype=np.int64)
         spec = DatasetSpec(self.root.name, tuple(names), CHANNELS[self.mode], (height, width))
         return Decoded(spec, labels)
+
+
+def detect_folder_mode(root: Path) -> Mode:
+    """Return the colour mode of the first image in the folder ``root``.
+
+    Raises:
+        DataError: it holds no class folders, or that image is damaged.
+    """
+    first = next(path for classes in _list_images(root).values() for paths in classes.values() for path in paths)
+    return detect_mode(read_image(first), str(first))
 
 
 def _list_images(root: Path) -> dict[str, dict[str, tuple[Path, ...]]]:

@@ -1,6 +1,8 @@
 """Turning whatever a damaged file makes a library raise into one error that names the file."""
 
+import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,13 +20,16 @@ _DAMAGE = (
     LookupError,
     TypeError,
     AttributeError,
+    AssertionError,  # Pillow's and numpy's word for a state their own parsers rule out
     ArithmeticError,
     SyntaxError,  # Pillow's word for a broken PNG or GIF; numpy's for a broken .npy header
+    tokenize.TokenError,  # numpy's for one that might be of Python 2
     RecursionError,
     NotImplementedError,  # zip members packed or encrypted in a way Python cannot undo
     RuntimeError,
     MemoryError,
     zlib.error,
+    lzma.LZMAError,
     struct.error,
     UnpicklingError,
     TarError,

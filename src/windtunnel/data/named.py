@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from windtunnel.core.places import user_path
 from windtunnel.data.cache import Allocate, Decoded, Pixels, Reader, load_cached
 from windtunnel.data.cifar import LAYOUTS, find_cifar
 from windtunnel.data.classnames import CIFAR10, CIFAR100, DIGITS, FASHION
@@ -78,7 +79,7 @@ class NamedSource:
 
     def __init__(self, name: str, *, path: str | None = None) -> None:
         self.known = NAMED_SETS[name]
-        self.path = Path(path).expanduser() if path else None
+        self.path = user_path(path) if path else None
 
     def load(self, cache_dir: Path | None = None) -> RawDataset:
         """Return the set (see :class:`windtunnel.data.source.Source`)."""

@@ -1,23 +1,24 @@
 """Arrays in an ``.npz`` file."""
 
-import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
+from windtunnel.core.places import user_path
 from windtunnel.data.cache import Allocate, Decoded, Labels, Pixels, load_cached
 from windtunnel.data.classnames import number_classes
 from windtunnel.data.guard import reading
+from windtunnel.data.npy import Header, read_header, read_into, read_values, stored_bytes
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.splitnames import SPLIT_NAMES
 from windtunnel.errors import DataError
 
-_MAX_LABELS = 1 << 28
-_CHUNK_BYTES = 1 << 24
+_MAX_LABELS = 1 << 26
+_MAX_NAMES_BYTES = 1 << 24
 
 
 class NpzSource:
@@ -32,22 +33,13 @@ class NpzSource:
     """
 
     def __init__(self, *, path: str) -> None:
-        self.path = Path(path).expanduser()
+        self.path = user_path(path)
 
     def load(self, cache_dir: Path | None = None) -> RawDataset:
         """Return the set (see :class:`windtunnel.data.source.Source`)."""
         if not self.path.is_file():
             raise DataError(f"{self.path}: no such file; data.source.path must be an .npz file")
         return load_cached(_NpzReader(self.path), cache_dir)
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What a member declares of its array."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    order: str
 
 
 @dataclass(frozen=True)
@@ -81,27 +73,25 @@ class _NpzReader:
 
     def _read_images(self, archive: zipfile.ZipFile, name: str, split: str, allocate: Allocate) -> Pixels:
         with archive.open(f"{name}.npy") as stream:
-            header = _read_header(stream)
+            header = _read_header(archive, stream, name)
             shape = (*header.shape, 1) if len(header.shape) == 3 else header.shape
             if header.dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or header.order != "C":
                 raise DataError(
                     f"{self.path}: {name} is {header.dtype} {header.shape}, order {header.order}; images must be "
                     "uint8 of (n h w), (n h w 1) or (n h w 3) in C order"
                 )
-            _check_declared(archive.getinfo(f"{name}.npy").file_size, header, name)
             out = allocate(split, shape[0], (shape[1], shape[2], shape[3]))
-            _read_into(stream, out)
+            read_into(stream, out, name)
         return out
 
     def _read_labels(self, archive: zipfile.ZipFile, name: str) -> Labels:
         with archive.open(f"{name}.npy") as stream:
-            header = _read_header(stream)
+            header = _read_header(archive, stream, name)
             if header.dtype.kind not in "iu" or len(header.shape) != 1 or header.shape[0] > _MAX_LABELS:
                 raise DataError(
                     f"{self.path}: {name} is {header.dtype} {header.shape}; labels must be whole numbers of (n)"
                 )
-            _check_declared(archive.getinfo(f"{name}.npy").file_size, header, name)
-            values = np.frombuffer(stream.read(), dtype=header.dtype)
+            values = read_values(stream, header, name)
         if len(values) and int(values.max()) > np.iinfo(np.int64).max:
             raise DataError(f"{self.path}: {name} holds the label {values.max()}; labels are 0 .. classes - 1")
         return values.astype(np.int64)
@@ -110,13 +100,14 @@ class _NpzReader:
         if "class_names.npy" not in archive.namelist():
             return ()
         with archive.open("class_names.npy") as stream:
-            header = _read_header(stream)
+            header = _read_header(archive, stream, "class_names")
             if header.dtype.kind != "U" or len(header.shape) != 1:
                 raise DataError(
                     f"{self.path}: class_names is {header.dtype} {header.shape}; it must be text of (classes)"
                 )
-            _check_declared(archive.getinfo("class_names.npy").file_size, header, "class_names")
-            return tuple(str(name) for name in np.frombuffer(stream.read(), dtype=header.dtype))
+            if header.num_bytes > _MAX_NAMES_BYTES:
+                raise ValueError(f"class_names takes {header.num_bytes} bytes, more than names of classes do")
+            return tuple(str(name) for name in read_values(stream, header, "class_names"))
 
 
 def _pair_members(members: Sequence[str], path: Path) -> dict[str, tuple[str, str]]:
@@ -138,25 +129,5 @@ def _pair_members(members: Sequence[str], path: Path) -> dict[str, tuple[str, st
     return found
 
 
-def _read_header(stream: IO[bytes]) -> _Header:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(stream)
-    return _Header(shape, dtype, "F" if fortran and len(shape) > 1 else "C")
-
-
-def _check_declared(stored: int, header: _Header, name: str) -> None:
-    declared = math.prod(header.shape) * header.dtype.itemsize
-    if not 0 <= declared <= stored:
-        raise ValueError(f"{name} declares {declared} bytes and its member holds {stored}")
-
-
-def _read_into(stream: IO[bytes], out: Pixels) -> None:
-    target = out.reshape(-1)
-    done = 0
-    while done < target.size:
-        data = stream.read(min(_CHUNK_BYTES, target.size - done))
-        if not data:
-            raise EOFError("the images are cut short")
-        target[done : done + len(data)] = np.frombuffer(data, dtype=np.uint8)
-        done += len(data)
+def _read_header(archive: zipfile.ZipFile, stream: IO[bytes], name: str) -> Header:
+    return read_header(stream, name, stored_bytes(archive.getinfo(f"{name}.npy")))

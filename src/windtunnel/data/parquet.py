@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from windtunnel.core.places import user_path
 from windtunnel.data.cache import Allocate, Decoded, Labels, load_cached
 from windtunnel.data.classnames import number_classes
 from windtunnel.data.decode import CHANNELS, Mode, decode_image, decode_into, detect_mode
@@ -27,6 +28,8 @@ LABEL_COLUMNS = ("label", "fine_label", "labels")
 _SHARD = re.compile(r"^(?P<split>[A-Za-z]+)(?:-(?P<index>\d+)-of-(?P<total>\d+)(?:-[0-9a-f]+)?)?\.parquet$")
 _BATCH_ROWS = 1024
 _MAX_ROW_GROUP_BYTES = 4 << 30
+_MAX_IMAGE_BYTES = 1 << 28
+_LABEL_BITS = 63
 
 
 class ParquetSource:
@@ -39,7 +42,7 @@ class ParquetSource:
     """
 
     def __init__(self, *, path: str, image_column: str | None = None, label_column: str | None = None) -> None:
-        self.path = Path(path).expanduser()
+        self.path = user_path(path)
         self.image_column = image_column
         self.label_column = label_column
 
@@ -117,6 +120,11 @@ class Shard:
         """Rows the footer declares."""
         return int(self.file.metadata.num_rows)
 
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield the rows, some at a time; never of two row groups, whose dictionaries Arrow cannot join."""
+        for group in range(self.file.metadata.num_row_groups):
+            yield from self.file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], columns=list(columns))
+
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
@@ -140,10 +148,26 @@ def open_shard(path: Path) -> Shard:
     with parquet_errors(path):
         file = pq.ParquetFile(path, page_checksum_verification=True)
         metadata = file.metadata
+        if repeating := _repeating_columns(metadata):
+            file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=repeating)
         sizes = [metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)]
     if max(sizes, default=0) > _MAX_ROW_GROUP_BYTES or metadata.num_rows < 0:
         raise DataError(f"{path}: a row group declares {max(sizes)} bytes, more than this reader takes")
     return Shard(path, file)
+
+
+def _repeating_columns(metadata: Any) -> list[str]:
+    """Return the columns of bytes or text with a dictionary, whose entries are kept once however often they come.
+
+    Unfolded, a kilobyte that names one large entry a million times would be a terabyte.
+    """
+    groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
+    chunks = (group.column(index) for group in groups for index in range(group.num_columns))
+    return sorted({chunk.path_in_schema for chunk in chunks if _repeats(chunk)})
+
+
+def _repeats(chunk: Any) -> bool:
+    return bool(chunk.physical_type == "BYTE_ARRAY" and chunk.has_dictionary_page)
 
 
 def find_shards(path: Path) -> dict[str, tuple[Path, ...]]:
@@ -165,10 +189,10 @@ def find_shards(path: Path) -> dict[str, tuple[Path, ...]]:
 
 def _shards_in(folder: Path) -> dict[str, tuple[Path, ...]]:
     named: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*.parquet")):
+    for path in _parquet_files(folder):
         named.setdefault(_split_part(path), []).append(path)
     if not any(split_of(name) for name in named):
-        named = {child.name: sorted(child.glob("*.parquet")) for child in sorted(folder.glob("*/"))}
+        named = {child.name: _parquet_files(child) for child in sorted(folder.glob("*/"))}
     found: dict[str, tuple[Path, ...]] = {}
     for split in SPLIT_NAMES:
         spellings = [name for name, paths in named.items() if paths and split_of(name) == split]
@@ -178,6 +202,10 @@ def _shards_in(folder: Path) -> dict[str, tuple[Path, ...]]:
             found[split] = tuple(named[spellings[0]])
             _check_whole(found[split])
     return found
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.parquet") if path.is_file())
 
 
 def _check_whole(shards: Sequence[Path]) -> None:
@@ -245,26 +273,36 @@ def iter_rows(shard: Shard, image_column: str, label_column: str | None) -> Iter
         raise DataError(f"{shard.path}: no column {missing[0]!r}; it has {', '.join(shard.columns)}")
     row = 0
     with parquet_errors(shard.path):
-        for batch in shard.file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+        for batch in shard.batches(columns):
             images = _encoded_images(batch.column(image_column), shard.path)
-            labels = batch.column(label_column).to_pylist() if label_column else [0] * len(images)
+            labels = _cells(batch.column(label_column)) if label_column else [0] * batch.num_rows
             for encoded, label in zip(images, labels, strict=True):
                 name = f"{shard.path}, row {row}"
-                if not isinstance(encoded, bytes):
-                    raise DataError(f"{name}: holds no image bytes but {type(encoded).__name__}")
-                if type(label) is not int:
-                    raise DataError(f"{name}: the label is {label!r}, not a whole number")
+                _check_cells(encoded, label, name)
                 yield name, encoded, label
                 row += 1
 
 
-def _encoded_images(column: Any, path: Path) -> list[Any]:
-    """Return the encoded images of a column of bytes or of struct{bytes, path}."""
+def _check_cells(encoded: Any, label: Any, name: str) -> None:
+    if not isinstance(encoded, bytes):
+        raise DataError(f"{name}: holds no image bytes but {type(encoded).__name__}")
+    if len(encoded) > _MAX_IMAGE_BYTES:
+        raise DataError(f"{name}: an image of {len(encoded)} bytes is more than this reader takes")
+    if type(label) is not int or label.bit_length() > _LABEL_BITS:
+        raise DataError(f"{name}: the label is {label!r:.80}, not a whole number")
+
+
+def _encoded_images(column: Any, path: Path) -> Iterator[Any]:
+    """Return the encoded images of a column of bytes or of struct{bytes, path}, each made when it is asked for."""
     if pa.types.is_struct(column.type):
         if column.type.get_field_index("bytes") < 0:
             raise DataError(f"{path}: the image column is {column.type}, without a field 'bytes'")
-        return list(column.field("bytes").to_pylist())
-    return list(column.to_pylist())
+        column = column.field("bytes")
+    return _cells(column)
+
+
+def _cells(column: Any) -> Iterator[Any]:
+    return (cell.as_py() for cell in column)
 
 
 @contextmanager

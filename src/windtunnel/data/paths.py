@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-from windtunnel.core.places import cache_root
+from windtunnel.core.places import cache_root, user_path
 
 
 def data_dir() -> Path | None:
     """Return ``$WINDTUNNEL_DATA_DIR``, the user's folder of data sets, or None when it is unset."""
     named = os.environ.get("WINDTUNNEL_DATA_DIR", "")
-    return Path(named).expanduser() if named else None
+    return user_path(named) if named else None
 
 
 def download_dir() -> Path:

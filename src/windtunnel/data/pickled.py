@@ -32,6 +32,13 @@ _OPCODES = frozenset({
     "LONG_BINPUT", "MEMOIZE", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
 })  # fmt: skip
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+_GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
+# After any of these the top of the stack may be a tuple; some leave it as it was.
+_MAYBE_TUPLE = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "APPEND", "APPENDS",
+    "SETITEM", "SETITEMS", "BUILD",
+})  # fmt: skip
+_MOST_BITS = 64
 
 
 def load_pickled_arrays(data: bytes, arrays: Kinds = "bytes") -> Any:
@@ -50,14 +57,38 @@ def load_pickled_arrays(data: bytes, arrays: Kinds = "bytes") -> Any:
 
 
 def _check_opcodes(data: bytes) -> None:
+    tuples = _Tuples()
     for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
         if opcode.name not in _OPCODES:
             raise pickle.UnpicklingError(f"the pickle uses {opcode.name}, which no data batch needs; not run")
         # CPython sizes its memo by the largest index, so a tiny file could ask for gigabytes
         if opcode.name in _PUTS and isinstance(argument, int) and argument > len(data):
             raise pickle.UnpicklingError("the pickle asks for more memory than its size explains; not run")
+        # whole numbers of any length can be made to collide in a dict, which then takes hours to fill
+        if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
+            raise pickle.UnpicklingError("the pickle holds a number of more than 64 bits; not run")
+        tuples.follow(opcode.name, argument)
         if count > _MAX_OPCODES:
             raise pickle.UnpicklingError("the pickle is longer than any data batch; not run")
+
+
+class _Tuples:
+    """Refuses a tuple that is used twice: some that hold each other take for ever to hash or to write out."""
+
+    def __init__(self) -> None:
+        self._memo: dict[int, bool] = {}  # place -> whether a tuple may lie there
+        self._on_top = False
+
+    def follow(self, opcode: str, argument: Any) -> None:
+        """Take the next opcode; raise ``UnpicklingError`` when it fetches what may be a tuple."""
+        if opcode in _GETS and self._memo.get(argument):
+            raise pickle.UnpicklingError("the pickle uses a tuple twice, which no data batch does; not run")
+        if opcode in _PUTS:
+            self._memo[argument] = self._on_top
+        elif opcode == "MEMOIZE":
+            self._memo[len(self._memo)] = self._on_top
+        else:
+            self._on_top = opcode in _MAYBE_TUPLE
 
 
 class _Dtype:
@@ -115,11 +146,21 @@ class _ArrayUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"the pickle names {module}.{name}, which no data batch needs; not run")
 
 
-def _encode(text: Any, encoding: Any) -> bytes:
-    """Stands in for ``_codecs.encode``, by which protocol 2 of Python 3 spells bytes."""
-    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-        raise pickle.UnpicklingError("the pickle encodes something that is not bytes; not run")
-    return text.encode("latin1")
+class _Encode:
+    """Stands in for ``_codecs.encode``, by which protocol 2 of Python 3 spells bytes.
+
+    No function, since a pickle may set attributes of what it has named.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, text: Any, encoding: Any) -> bytes:
+        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+            raise pickle.UnpicklingError("the pickle encodes something that is not bytes; not run")
+        return text.encode("latin1")
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("the pickle changes what it has named; not run")
 
 
 _STAND_INS: dict[tuple[str, str], Any] = {
@@ -127,7 +168,7 @@ _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): _Encode(),
 }
 
 

@@ -1,9 +1,15 @@
 """What a data set is: its shape and class names, and its images and labels split by split."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from windtunnel.core.types import ImageBytes
+from windtunnel.errors import DataError
+
+_LONGEST_NAME = 200
+# no control character, no line or paragraph separator, no half of a surrogate pair
+_SHOWABLE = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,9 @@ class DatasetSpec:
         image_size: height and width, pixels.
         mean: public per-channel mean of pixels scaled to 0..1, or None where there is none.
         std: public per-channel standard deviation, likewise.
+
+    Raises:
+        DataError: a class name cannot be shown.
     """
 
     name: str
@@ -25,6 +34,15 @@ class DatasetSpec:
     image_size: tuple[int, int]
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise :class:`DataError` for a class name that no table, picture or terminal could show."""
+        for name in self.class_names:
+            if len(name) > _LONGEST_NAME or not _SHOWABLE.fullmatch(name):
+                raise DataError(
+                    f"{self.name}: the class name {name[:_LONGEST_NAME]!r} is longer than {_LONGEST_NAME} characters "
+                    "or holds a line break, a control character or no UTF-8; rename the class"
+                )
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Images to predict: a file, a folder of files, parquet or an array, without labels."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -22,7 +24,7 @@ from windtunnel.data.parquet import (
     pick_column,
 )
 from windtunnel.data.spec import DatasetSpec
-from windtunnel.data.unlabelled_arrays import ARRAY_READERS, arrange_images, as_names, find_arrays
+from windtunnel.data.unlabelled_arrays import ARRAY_READERS, LONGEST_NAME, arrange_images, as_names, find_arrays
 from windtunnel.errors import DataError
 
 ID_COLUMNS = ("id", "ids", "filename", "filenames", "file_name")
@@ -91,6 +93,8 @@ def _read_folder(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImage
 
 
 def _read_file(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
+    if not path.is_file():
+        raise DataError(f"{path} is no regular file; give images, an .npz, .npy, .parquet or a pickled dict")
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return _read_files([path], [path.name], like, resize)
@@ -106,17 +110,19 @@ def _read_file(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
 
 def _read_files(files: list[Path], names: list[str], like: DatasetSpec, resize: bool) -> UnlabelledImages:
     rows: list[Row] = [(str(file), file) for file in files]
-    return UnlabelledImages(_decode(rows, like, resize), tuple(names), are_files=True)
+    return UnlabelledImages(_decode(rows, len(rows), like, resize), tuple(names), are_files=True)
 
 
 def _read_parquet(paths: Sequence[Path], like: DatasetSpec, resize: bool) -> UnlabelledImages:
     shards = [open_shard(path) for path in paths]
     column = pick_column(shards[0], None, IMAGE_COLUMNS, "image")
-    rows: list[Row] = [(name, encoded) for shard in shards for name, encoded, _ in iter_rows(shard, column, None)]
-    if not rows:
+    count = sum(shard.rows for shard in shards)
+    if count == 0:
         raise DataError(f"{paths[0]} holds no image; it has no rows")
+    rows = ((name, encoded) for shard in shards for name, encoded, _ in iter_rows(shard, column, None))
+    images = _decode(rows, count, like, resize)
     ids = [value for shard in shards for value in _read_ids(shard)]
-    return UnlabelledImages(_decode(rows, like, resize), as_names(ids or None, len(rows), paths[0]))
+    return UnlabelledImages(images, as_names(ids or None, count, paths[0]))
 
 
 def _read_ids(shard: Shard) -> list[object]:
@@ -124,13 +130,29 @@ def _read_ids(shard: Shard) -> list[object]:
     if column is None:
         return []
     with parquet_errors(shard.path):
-        return list(shard.file.read(columns=[column]).column(column).to_pylist())
+        ids = (cell.as_py() for batch in shard.batches([column]) for cell in batch.column(column))
+        return [_short(value) for value in ids]
 
 
-def _decode(rows: Sequence[Row], like: DatasetSpec, resize: bool) -> UInt8[Tensor, "n c h w"]:
+def _short(value: object) -> object:
+    if isinstance(value, str | bytes) and len(value) > LONGEST_NAME:
+        raise ValueError(f"an id of {len(value)} characters is no name of an image")
+    return value
+
+
+def _decode(rows: Iterable[Row], count: int, like: DatasetSpec, resize: bool) -> UInt8[Tensor, "n c h w"]:
+    """Return the ``count`` images of ``rows``, which may be a generator so that their files are not held at once."""
     mode: Mode = "RGB" if like.channels == 3 else "L"
-    out: Pixels = np.empty((len(rows), *like.image_size, like.channels), dtype=np.uint8)
+    shape = (count, *like.image_size, like.channels)
+    if (needed := math.prod(shape)) > (free := int(psutil.virtual_memory().available)):
+        raise DataError(
+            f"{count:,} images take {needed:,} bytes of memory and {free:,} are free; predict fewer at once"
+        )
+    out: Pixels = np.empty(shape, dtype=np.uint8)
+    done = 0
     for place, (name, held) in enumerate(rows):
+        if place == count:
+            raise DataError(f"{name}: more images than the {count} the file declares")
         encoded = read_image(held) if isinstance(held, Path) else held
         pixels = decode_image(encoded, name, mode, like.image_size if resize else None)
         wanted = out.shape[1:]
@@ -139,6 +161,9 @@ def _decode(rows: Sequence[Row], like: DatasetSpec, resize: bool) -> UInt8[Tenso
                 f"{name} is {pixels.shape} (height, width, channels); the model was trained on {wanted}: resize it"
             )
         out[place] = pixels
+        done = place + 1
+    if done < count:
+        raise DataError(f"the files declare {count} images and hold {done}; fetch or copy them again")
     return _to_tensor(out)
 
 

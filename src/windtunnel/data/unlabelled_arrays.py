@@ -1,6 +1,7 @@
 """Arrays of images without labels: which of a file's arrays they are, how they lie, and what each is called."""
 
 import math
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,12 +11,14 @@ import numpy as np
 
 from windtunnel.data.cache import Pixels
 from windtunnel.data.guard import reading
+from windtunnel.data.npy import read_header, read_values, stored_bytes
 from windtunnel.data.pickled import load_pickled_arrays
 from windtunnel.data.spec import DatasetSpec
 from windtunnel.errors import DataError
 
 IMAGE_KEYS = ("images", "data")
 ID_KEYS = ("ids", "id", "filenames")
+LONGEST_NAME = 4096
 
 
 def find_arrays(arrays: Mapping[str, Any], path: Path) -> tuple[Any, Any]:
@@ -73,9 +76,10 @@ def as_names(ids: Any, count: int, path: Path) -> tuple[str, ...]:
     """
     if ids is None:
         return tuple(str(index) for index in range(count))
-    values = ids.tolist() if isinstance(ids, np.ndarray) and ids.ndim == 1 else ids
+    with reading(path, "ids of images"):
+        values = ids.tolist() if isinstance(ids, np.ndarray) and ids.ndim == 1 else ids
     if not isinstance(values, list | tuple) or not all(_is_name(value) for value in values):
-        raise DataError(f"{path}: the ids are {type(ids).__name__}, not a list of whole numbers or text")
+        raise DataError(f"{path}: the ids are {type(ids).__name__}, not a list of whole numbers or short text")
     if len(values) != count:
         raise DataError(f"{path} holds {count} images and {len(values)} ids")
     with reading(path, "ids of images"):
@@ -83,18 +87,27 @@ def as_names(ids: Any, count: int, path: Path) -> tuple[str, ...]:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, int | str | bytes) and not isinstance(value, bool)
+    if isinstance(value, str | bytes):
+        return len(value) <= LONGEST_NAME
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _read_npz(path: Path) -> Mapping[str, Any]:
     wanted = {*IMAGE_KEYS, *ID_KEYS}
-    with reading(path, "an .npz file"), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] if name in wanted else None for name in arrays.files}
+    with reading(path, "an .npz file"), zipfile.ZipFile(path) as archive:
+        names = [member.removesuffix(".npy") for member in archive.namelist()]
+        return {name: _read_member(archive, name) if name in wanted else None for name in names}
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> Any:
+    with archive.open(f"{name}.npy") as stream:
+        header = read_header(stream, name, stored_bytes(archive.getinfo(f"{name}.npy")))
+        return read_values(stream, header, name)
 
 
 def _read_npy(path: Path) -> Mapping[str, Any]:
     with reading(path, "an .npy file"), path.open("rb") as file:
-        return {"images": np.load(file, allow_pickle=False)}
+        return {"images": read_values(file, read_header(file, "the array", path.stat().st_size), "the array")}
 
 
 def _read_pickle(path: Path) -> Mapping[str, Any]:
