@@ -16,7 +16,7 @@ from windtunnel.catalog.catalog import UnknownIdError
 from windtunnel.errors import WindtunnelError
 from windtunnel.ui.control import Control
 from windtunnel.ui.guard import Admission, Guard
-from windtunnel.ui.hub import Hub
+from windtunnel.ui.hub import Hub, TooManyListenersError
 from windtunnel.ui.routes import Api, Json
 from windtunnel.ui.static_files import StaticFiles
 
@@ -51,6 +51,7 @@ def build_app(hub: Hub, root: Path, admission: Admission, *, control: bool = Fal
         ],
         exception_handlers={
             UnknownIdError: _refuse_unknown,
+            TooManyListenersError: _refuse_listener,
             WindtunnelError: _refuse_parameter,
             OSError: _refuse_gone,
             HTTPException: _refuse_address,
@@ -65,6 +66,10 @@ def _refuse_unknown(request: Request, error: Exception) -> Response:
 
 def _refuse_parameter(request: Request, error: Exception) -> Response:
     return Json({"error": str(error)}, 422)
+
+
+def _refuse_listener(request: Request, error: Exception) -> Response:
+    return Json({"error": str(error)}, 429, {"Retry-After": "30"})
 
 
 def _refuse_address(request: Request, error: Exception) -> Response:

@@ -39,7 +39,7 @@ class Control:
             return Json({"error": "start `windtunnel ui` with --allow-control to change queues"}, 403)
         if not self._is_own_page(request):
             return Json({"error": "another site's page may not ask this"}, 403)
-        body = b"".join([chunk async for chunk in request.stream()])
+        body = await _receive(request)
         return Json({"done": await run_in_threadpool(self._send, _read_body(body))})
 
     def _is_own_page(self, request: Request) -> bool:
@@ -66,9 +66,17 @@ class Control:
         return f"written down; {'the dispatcher follows within a second' if at_work else 'the next dispatcher follows'}"
 
 
+async def _receive(request: Request) -> bytes:
+    """Return the request's body; one that is too long is not waited for."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise BadParameterError(f"body: has more than {_MOST_BYTES} bytes")
+    return body
+
+
 def _read_body(body: bytes) -> dict[str, Any]:
-    if len(body) > _MOST_BYTES:
-        raise BadParameterError(f"body: has {len(body)} bytes, more than {_MOST_BYTES}")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from windtunnel.catalog.catalog import Catalog, Change
+from windtunnel.errors import WindtunnelError
 from windtunnel.ui.answers import describe_change, to_json
 
 LOOK_EVERY_S = 1.0
 _FRESH_S = 0.3
 _MOST_UNREAD = 200
+MOST_LISTENERS = 200
+
+
+class TooManyListenersError(WindtunnelError):
+    """As many pages listen as may."""
 
 
 class Listener:
@@ -39,7 +45,9 @@ class Listener:
             return ": still here\n\n"
 
     def _put(self, event: str | None) -> None:
-        self._events.put_nowait(event if self._events.qsize() < _MOST_UNREAD else None)
+        unread = self._events.qsize()
+        if unread <= _MOST_UNREAD:  # beyond that it has been told the end and is only slow to take it
+            self._events.put_nowait(event if unread < _MOST_UNREAD else None)
 
 
 class Hub:
@@ -78,6 +86,12 @@ class Hub:
             if time.monotonic() - self._looked_at > _FRESH_S:
                 self._look()
             yield self._catalog
+
+    def check_room(self) -> None:
+        """Raise :class:`TooManyListenersError` when 200 pages listen already."""
+        with self._listening:
+            if len(self._listeners) >= MOST_LISTENERS:
+                raise TooManyListenersError(f"{MOST_LISTENERS} pages listen already; close some")
 
     def subscribe(self, loop: asyncio.AbstractEventLoop) -> Listener:
         """Return a listener that hears the present version first."""

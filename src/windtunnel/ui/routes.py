@@ -168,6 +168,9 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Return the stream of what changes."""
         headers = {"X-Accel-Buffering": "no"}
+        if request.method == "HEAD":  # which wants no body, and would wait for the end of this one
+            return Response(media_type="text/event-stream", headers=headers)
+        self.hub.check_room()
         return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
 
     async def _stream(self) -> AsyncIterator[str]:
