@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir, Track
+from windtunnel.core.cells import plain_cell
 from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _as_csv(rows: list[dict[str, Any]]) -> str:
     if rows:
         writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: plain_cell(value) for name, value in row.items()} for row in rows)
     return buffer.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from windtunnel.config.augment import MIXING_OPS, AugmentConfig
 from windtunnel.config.averaging import AveragingConfig, Ema
@@ -15,8 +15,32 @@ from windtunnel.config.models import ModelConfig
 from windtunnel.config.optim import Adam, AdamW, Muon, OptimConfig, ScheduleFreeAdamW, Sgd
 from windtunnel.config.run import RuntimeConfig, TrainConfig
 from windtunnel.config.schedule import Cosine, Plateau, ScheduleConfig
+from windtunnel.errors import UsageError
 
-FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+
+
+def _stands_everywhere(name: str) -> str:
+    if name.endswith(".") or name.partition(".")[0].lower() in _DEVICES:
+        raise ValueError("a folder of this name cannot be copied to Windows; choose another")
+    return name
+
+
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), AfterValidator(_stands_everywhere)]
+
+
+def check_folder_name(name: str, field: str) -> str:
+    """Return ``name`` when a folder may have it; ``field`` says where it was given.
+
+    Raises:
+        UsageError: it holds a separator, a space or another character that is none of a name's.
+    """
+    try:
+        return TypeAdapter(FolderName).validate_python(name)
+    except ValidationError:
+        raise UsageError(
+            f"{field}: {name[:80]!r} is no name of a folder; use up to 80 letters, digits, dots, dashes and underscores"
+        ) from None
 
 
 class Experiment(FrozenConfig):

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import ConfigError, Problem, UsageError
 
+_MOST_VALUES = 100_000
 _SCALARS = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -61,13 +62,43 @@ def parse_yaml(text: str, source: str) -> Any:
 
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        return _construct(_Loader(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(source, [Problem(place, f"not valid YAML: {error.problem or error.context}")]) from None
     except yaml.YAMLError as error:
         raise ConfigError(source, [Problem("", f"not valid YAML: {error}")]) from None
+    except RecursionError:
+        raise ConfigError(source, [Problem("", "not valid YAML: nested too deeply")]) from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # a tag such as !!int on what is none
+        raise ConfigError(source, [Problem("", f"not valid YAML: {error}")]) from None
+
+
+def _construct(loader: _Loader) -> Any:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count_values(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _count_values(node: yaml.Node, counted: dict[int, int]) -> int:
+    """Return how many values ``node`` holds with every alias written out: a few lines of them could be billions."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = _MOST_VALUES  # of a node within itself, there is no end
+        pairs = isinstance(node, yaml.MappingNode)
+        children = [child for pair in node.value for child in pair] if pairs else node.value
+        counted[id(node)] = 1 + sum(_count_values(child, counted) for child in children)
+    if counted[id(node)] > _MOST_VALUES:
+        problem = f"holds more than {_MOST_VALUES:,} values once its aliases are written out"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return counted[id(node)]
 
 
 def read_yaml(path: Path) -> Any:

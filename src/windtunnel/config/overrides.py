@@ -11,6 +11,8 @@ from typing import Any
 from windtunnel.config.files import parse_yaml
 from windtunnel.errors import ConfigError, Problem
 
+_MOST_DIGITS = 9
+
 
 def parse_override(text: str) -> tuple[list[str], Any]:
     """Split ``a.b=1e-3`` into its path and its value, read as YAML.
@@ -103,7 +105,7 @@ def _descend(node: Any, key: Any) -> Any:
 
 
 def _index(node: list[Any], part: str, path: list[str]) -> int:
-    if not part.isdecimal() or int(part) >= len(node):
+    if not part.isdecimal() or len(part) > _MOST_DIGITS or int(part) >= len(node):
         where = ".".join(path)
         raise ConfigError("overrides", [Problem(where, f"is a list of {len(node)}; give an index below that", part)])
     return int(part)

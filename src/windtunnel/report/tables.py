@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Literal
 
+from windtunnel.core.cells import plain_cell
 from windtunnel.report.document import Cell, Column, Document, Table
 
 _MARKDOWN = str.maketrans(
@@ -28,6 +29,8 @@ _LATEX = str.maketrans(
 def format_csv(table: Table) -> str:
     """Return the values themselves, unrounded; an interval makes two columns, what is not known is empty.
 
+    Text that a spreadsheet would run gets an apostrophe in front.
+
     >>> table = Table("best", (Column("run"), Column("interval")), (("a", (0.5, 0.75)), ("b", None)))
     >>> print(format_csv(table), end="")
     run,interval low,interval high
@@ -38,10 +41,14 @@ def format_csv(table: Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(
-        [name for column, pair in zip(table.columns, paired, strict=True) for name in _headings(column, pair=pair)]
+        [
+            plain_cell(name)
+            for column, pair in zip(table.columns, paired, strict=True)
+            for name in _headings(column, pair=pair)
+        ]
     )
     writer.writerows(
-        [value for cell, pair in zip(row, paired, strict=True) for value in _values(cell, pair=pair)]
+        [plain_cell(value) for cell, pair in zip(row, paired, strict=True) for value in _values(cell, pair=pair)]
         for row in table.rows
     )
     return buffer.getvalue()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.cells import plain_cell
 from windtunnel.core.files import write_json, write_text
 from windtunnel.data.part import Part
 from windtunnel.errors import UsageError
@@ -55,8 +56,8 @@ def _format_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return CSV; fractions with six places, what is undefined as nothing."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    writer.writerow([plain_cell(name) for name in header])
+    writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else plain_cell(cell) for cell in row] for row in rows)
     return buffer.getvalue()
 
 

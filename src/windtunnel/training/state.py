@@ -50,7 +50,10 @@ class TrainState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` gave, tensors moved to this state's device."""
         for name, value in state.items():
-            if isinstance(value, Tensor):
-                getattr(self, name).copy_(value)
-            else:
+            mine = getattr(self, name)
+            if isinstance(mine, Tensor):
+                mine.copy_(value)
+            elif name == "best_metric" or isinstance(value, type(mine)):
                 setattr(self, name, value)
+            else:
+                raise TypeError(f"state.{name} is {type(value).__name__}, not {type(mine).__name__}")
