@@ -4,13 +4,17 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# Bytecode is kept, whatever the surroundings say: tests start many processes, and each would compile the package again.
+TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python
 
-.PHONY: help quickstart test check format bench docs packages clean
+.PHONY: help quickstart test coverage flakes check format bench docs packages clean
 
 help:
 	@echo "make quickstart   install into $(VENV), train a small network, say where its picture is"
 	@echo "make test         install the development tools and run every test"
-	@echo "make check        lint, formatting, types, layers, doctests"
+	@echo "make coverage     the tests again, and which branches they leave out"
+	@echo "make flakes       the tests ten times, and which fail now and then"
+	@echo "make check        lint, formatting, types, layers"
 	@echo "make format       format the source"
 	@echo "make bench        the measurements of docs/results.md"
 	@echo "make docs         the documentation as pages, into build/docs"
@@ -21,14 +25,24 @@ quickstart: $(VENV)/.installed
 	@$(VENV)/bin/windtunnel train quickstart
 
 test: $(VENV)/.developer
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
+	@$(TESTS) -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
+
+# Processes that a test starts are counted too. Slower than `make test`, since every line is.
+coverage: $(VENV)/.developer
+	@$(VENV)/bin/python -m coverage erase
+	@$(TESTS) -m coverage run -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
+	@$(VENV)/bin/python -m coverage combine --quiet
+	@$(VENV)/bin/python -m coverage report
+
+# The suite ten times, and which tests fail now and then.
+flakes: $(VENV)/.developer
+	@$(VENV)/bin/python benchmarks/_flakes.py --jobs $(JOBS) -- $(PYTEST)
 
 check: $(VENV)/.developer
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --quiet --check .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo --no-cache >$(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q src
 
 format: $(VENV)/.developer
 	@$(VENV)/bin/ruff check --quiet --fix .
