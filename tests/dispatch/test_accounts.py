@@ -10,7 +10,7 @@ from windtunnel.dispatch.types import Estimate, Job
 
 
 def attempt(tmp_path, *, reserved, held=0, peak=0, reports=0, alone=False):
-    run = RunState("a", "", placement=Placement("cpu", 0, "", reserved * MIB, 0.0), alone=alone)
+    run = RunState("a", "", placement=Placement("cpu", 0, "", reserved * MIB), alone=alone)
     beat = Heartbeat(1, reports=reports, peak_bytes=peak * MIB)
     order = Order("a", 1, "", "", "", "")
     return Attempt(Job("a", EXPERIMENT, tmp_path), run, order, heartbeat=beat, current_bytes=held * MIB)

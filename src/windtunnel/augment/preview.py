@@ -15,6 +15,7 @@ from torch import Tensor
 
 from windtunnel.augment.standalone import Augment
 from windtunnel.config.augment import MIXING_OPS, OpConfig
+from windtunnel.core.files import replacing
 
 _SHARP_PIXELS = 96
 _TITLE, _CAPTION, _SPACE, _GAP = 36, 30, 5, 24
@@ -116,7 +117,8 @@ def draw_grid(rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int
         left, right = grid.corner(0, start)[1], grid.corner(0, start + count - 1)[1] + grid.cell[1]
         x, y = grid.place(_TITLE // 2, (left + right) // 2)
         figure.text(x, y, title, ha="center", va="center", fontsize=9, weight="bold")
-    figure.savefig(path, dpi=dpi)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=dpi)
     plt.close(figure)
 
 

@@ -165,8 +165,12 @@ class RunReader:
             self._progress = Progress()
         self._progress.add(rows)
         self._updated = max(self._updated, self._rows.tail.modified)
-        if now - self._updated > LIVE_S:
+        if self._is_silent(now):
             self._ask(now)
+
+    def _is_silent(self, now: float) -> bool:
+        """Say whether it has not written lately; one that wrote far ahead did before the clock was set back."""
+        return abs(now - self._updated) > LIVE_S
 
     @property
     def _is_free(self) -> bool:
@@ -178,13 +182,13 @@ class RunReader:
 
         Not never, since there are file systems that tell every lock is free.
         """
-        return not self._is_free or now - self._updated < _LATELY_S or now - self._asked_at > _FREE_LOOKED_AT_S
+        return not self._is_free or now - self._updated < _LATELY_S or abs(now - self._asked_at) > _FREE_LOOKED_AT_S
 
     def _ask(self, now: float) -> None:
         """Ask whether a process holds the run: seldom, and once it is free not again before it has written."""
         if self._is_free:
             self._asked_at = now
-        elif not self._held or now - self._asked_at >= _ASKED_AGAIN_S:
+        elif not self._held or abs(now - self._asked_at) >= _ASKED_AGAIN_S:
             self._held = is_held(self.path / ".lock")
             self._asked_at, self._asked_for = now, self._updated
 
@@ -193,7 +197,7 @@ class RunReader:
             return self.verdict
         if self.summary:
             return str(self.summary.get("status", "stopped"))
-        return "stopped" if now - self._updated > LIVE_S and not self._held else "running"
+        return "stopped" if self._is_silent(now) and not self._held else "running"
 
     def _make_row(self, *, status: str) -> RunRow:
         summary, start, progress = self.summary, self._start, self._progress

@@ -190,7 +190,7 @@ class SweepReader:
 
     def _ask(self, now: float) -> None:
         """Ask whether a dispatcher is at work: seldom, and of a sweep that is over only when its journal grew."""
-        if now - self._asked_at >= _ASKED_AGAIN_S and (not self._is_over() or self._held):
+        if abs(now - self._asked_at) >= _ASKED_AGAIN_S and (not self._is_over() or self._held):
             self._held, self._asked_at = is_held(self.path / "dispatch"), now
 
     def _is_over(self) -> bool:

@@ -157,7 +157,8 @@ class TimelineReader:
         if not self.own.events:
             return None
         at_work = is_held(self.folder / "dispatch")
-        now = time.time() if at_work else max(book.last_time for book in books)
+        last = max(book.last_time for book in books)
+        now = max(time.time(), last) if at_work else last  # a clock that was set back lies before what has happened
         lanes = tuple(lane for book in books for lane in book.lanes(now))
         return Timeline(
             opened=self.own.events[0]["time"],

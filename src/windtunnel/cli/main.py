@@ -72,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WindtunnelError as error:
         print(f"windtunnel: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _explain_disk(error)
+        sys.exit(1)
 
 
 def build_app(chosen: str | None) -> typer.Typer:
@@ -121,6 +124,20 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"windtunnel {__version__}")
         raise typer.Exit()
+
+
+def _explain_disk(error: OSError) -> None:
+    """Say which file could not be written and what to do.
+
+    Raises:
+        OSError: it is no matter of the disk, so it is a fault of ours.
+    """
+    from windtunnel.core.files import find_remedy
+
+    remedy = find_remedy(error)
+    if remedy is None:
+        raise error
+    print(f"windtunnel: {error}; {remedy}, then give the same command again to go on", file=sys.stderr)
 
 
 def _main_options(

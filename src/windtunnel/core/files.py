@@ -1,32 +1,73 @@
-"""Writing files so that a reader, or a crash at any moment, never sees half of one."""
+"""Writing files so that a reader, or a crash at any moment, never sees half of one.
 
+A disk that is full, read-only or not ours shows as an ``OSError`` that names the file meant; :func:`find_remedy` says
+what to do about it.
+"""
+
+import errno
 import json
 import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_SUFFIX = ".tmp"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_REMEDIES = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "free some of your quota there",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "that place is read-only, make it writable or choose another",
+    errno.EACCES: "you may not write there, change its permissions or choose another place",
+    errno.EPERM: "you may not write there, change its permissions or choose another place",
+    errno.EIO: "the disk failed, choose another",
+}
+
+
+def find_remedy(error: OSError) -> str | None:
+    """Return what to do where a place did not let itself be written, or None for any other error.
+
+    >>> find_remedy(OSError(28, "No space left on device"))
+    'free some space there'
+    """
+    return _REMEDIES.get(error.errno or 0)
+
+
+def lacks_space(error: BaseException | None) -> bool:
+    """Say whether a full or read-only disk is behind ``error``, or behind what it was raised from."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        error = error.__cause__
+    return False
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and renamed into place.
 
-    A failure, a full disk included, removes the temporary file and leaves ``path`` as it was.
+    A failure, a full disk included, removes the temporary file and leaves ``path`` as it was. A kill may leave the
+    temporary file, see :func:`remove_leftovers`.
+
+    Raises:
+        OSError: names ``path``, not the temporary file.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        _flush(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _naming(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            _flush(path.parent)
+        finally:
+            with suppress(OSError):  # a disk that has just become read-only keeps it; what went wrong first is told
+                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,6 +81,44 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(strip_nonfinite(value), indent=2, allow_nan=False) + "\n")
 
 
+def append_bytes(path: Path, data: bytes) -> None:
+    """Append ``data`` to ``path``: all of it or, where the disk is full, nothing. For one writer at a time."""
+    with _naming(path):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            append_to(handle, data, path)
+        finally:
+            os.close(handle)
+
+
+def append_to(handle: int, data: bytes, path: Path) -> None:
+    """Append ``data`` to the open file ``handle`` at ``path``, as :func:`append_bytes` does."""
+    size = os.fstat(handle).st_size
+    with _naming(path):
+        try:
+            while data:  # a disk that is nearly full takes a part, and only then refuses
+                data = data[os.write(handle, data) :]
+        except OSError:
+            os.ftruncate(handle, size)
+            raise
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off a last line that a killed process left incomplete; it never counted."""
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    complete = content.rfind(b"\n") + 1
+    if complete < len(content):
+        os.truncate(path, complete)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left of files they were about to put into place; for whoever alone writes there."""
+    for left in folder.glob(f".*{_SUFFIX}"):
+        left.unlink(missing_ok=True)
+
+
 def strip_nonfinite(value: Any) -> Any:
     """Return ``value`` with NaN and infinity, which JSON cannot say, as None.
 
@@ -51,6 +130,17 @@ def strip_nonfinite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [strip_nonfinite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of the block name ``path`` where it names nothing or the temporary file beside it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)).name.startswith(f".{path.name}."):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _flush(path: Path) -> None:

@@ -6,7 +6,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result, read_heartbeat, read_result
+from windtunnel.dispatch.order import (
+    OUT_OF_MEMORY_EXIT,
+    STORAGE_EXIT,
+    Cause,
+    Heartbeat,
+    Order,
+    Result,
+    read_heartbeat,
+    read_result,
+)
 from windtunnel.dispatch.processes import WorkerProcess, identify, resident_bytes, signal_group
 from windtunnel.dispatch.state import RunState
 from windtunnel.dispatch.types import Job
@@ -43,6 +52,7 @@ class Attempt:
     _killed_as: Cause = "crash"
     _asked_at: float | None = None
     _gone_at: float | None = None
+    _begun_at: float = field(default_factory=time.monotonic)
     _beaten_at: float = field(default_factory=time.monotonic)
     _stepped_at: float = field(default_factory=time.monotonic)
     _reader: "EpochReader | None" = None
@@ -73,11 +83,18 @@ class Attempt:
         return max(min(int(self.measured_bytes * _SETTLED_GROWTH), reserved), self.measured_bytes)
 
     def is_warming_up(self, steps: int, seconds: float) -> bool:
-        """Say whether what it needs is still to be seen: before its first ``steps`` and for ``seconds`` at most."""
-        since = self.run.placement.since if self.run.placement else 0.0
-        if time.time() - since > seconds:
+        """Say whether what it needs is still to be seen: before its first ``steps`` and for ``seconds`` at most.
+
+        By this process's clock, which nobody sets: of a worker that was taken over the seconds count from then.
+        """
+        if time.monotonic() - self._begun_at > seconds:
             return False
         return self.heartbeat is None or (self.heartbeat.step < steps and self.heartbeat.reports == 0)
+
+    @property
+    def spent_seconds(self) -> float | None:
+        """How long ago it was started; None where an earlier dispatcher started it, by a clock that is not ours."""
+        return time.monotonic() - self._begun_at if self.process is not None else None
 
     def has_ended(self) -> bool:
         """Say whether the worker is gone."""
@@ -179,6 +196,8 @@ class Attempt:
             return Result(self.order.attempt, "lost", "its worker was gone when the dispatcher came back", peak)
         if code == OUT_OF_MEMORY_EXIT:
             return Result(self.order.attempt, "memory", "its worker ran out of memory", peak)
+        if code == STORAGE_EXIT:
+            return Result(self.order.attempt, "storage", "its worker found the disk full or read-only", peak)
         said = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return Result(self.order.attempt, "crash", f"its worker ended without a result: {said}", peak)
 

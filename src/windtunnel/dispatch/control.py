@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from windtunnel.core.files import append_to
 from windtunnel.dispatch.journal import Event
 
 
@@ -29,8 +31,7 @@ def send_wish(path: Path, wish: Wish) -> None:
     """Append ``wish`` to the control file; two shells may do so at once."""
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps(asdict(wish)).encode() + b"\n")
-        file.flush()
+        append_to(file.fileno(), json.dumps(asdict(wish)).encode() + b"\n", path)
         os.fsync(file.fileno())
 
 
@@ -45,5 +46,6 @@ def read_wishes(path: Path, offset: int) -> list[Event]:
     events = []
     for line in lines:
         offset += len(line) + 1
-        events.append({**json.loads(line), "offset": offset})
+        with suppress(ValueError):  # what is left of a wish that found the disk full
+            events.append({**json.loads(line), "offset": offset})
     return events

@@ -30,7 +30,7 @@ from windtunnel.dispatch.pricing import Pricing
 from windtunnel.dispatch.processes import identify, wait_for_ends
 from windtunnel.dispatch.restore import restore
 from windtunnel.dispatch.retry import Verdict, judge
-from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, worker_command
+from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, StorageError, worker_command
 from windtunnel.dispatch.snapshot import SilentView, Snapshot, View
 from windtunnel.dispatch.state import Placement, RunState, SweepState
 from windtunnel.dispatch.types import Estimate, Job, JobSource, Outcome
@@ -97,6 +97,7 @@ class Dispatcher:
         self._is_told = False
         self._has_acted = False
         self._stopped = False
+        self._lacks_space = ""
 
     def run(self) -> list[Outcome]:
         """Run every job to its end and return how each ended, in the order they were taken.
@@ -105,6 +106,7 @@ class Dispatcher:
             UsageError: another dispatcher works on the folder, its journal cannot be read, or the source gives other
                 jobs than the journal has.
             DispatchInterrupted: Ctrl-C or SIGTERM; all workers have saved.
+            StorageError: a run found the disk full or read-only.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -131,6 +133,9 @@ class Dispatcher:
             if interruption.signal is not None:
                 self._stop_all()
                 raise DispatchInterrupted(interruption.signal, self._folder.parent)
+            if self._lacks_space:  # every run would end so, one after another
+                self._stop_all()
+                raise StorageError(self._lacks_space, self._folder.parent)
             self._has_acted, begun = False, time.thread_time()
             self._tick()
             self._wait(time.thread_time() - begun)
@@ -233,11 +238,12 @@ class Dispatcher:
         self._forget_paces(attempt.device)
         peak = max(result.peak_bytes or 0, attempt.measured_bytes) or None
         if isinstance(judged, Verdict):
-            spent = time.time() - run.placement.since if run.placement and run.attempts == 1 else None
-            self._end(run, judged, peak, spent)
+            self._end(run, judged, peak, attempt.spent_seconds if run.attempts == 1 else None)
         else:
             self._note("requeued", job=run.id, peak_bytes=peak, **asdict(judged))
             self._view.note(f"{run.id} goes back into the queue: {judged.reason}")
+            if judged.cause == "storage":
+                self._lacks_space = judged.reason
 
     def _end(
         self, run: RunState, verdict: Verdict, peak: int | None = None, worker_seconds: float | None = None

@@ -1,7 +1,8 @@
 """The journal of a sweep's runs: append-only JSON lines, each on disk before the next thing happens.
 
 The first line names the format. A process killed while writing leaves half a line at the end; it never counted, and is
-cut. Anything else that cannot be read is damage, and is refused rather than guessed at.
+cut. Anything else that cannot be read is damage, and is refused rather than guessed at. Order is that of the lines;
+the times in them only ever grow, also where somebody sets the clock back, so that none lies before its cause.
 """
 
 import fcntl
@@ -14,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from windtunnel.core.files import strip_nonfinite
+from windtunnel.core.files import append_to, cut_torn_line, strip_nonfinite
+from windtunnel.core.steady import SteadyClock
 from windtunnel.errors import UsageError
 
 FORMAT = "windtunnel dispatch"
@@ -31,14 +33,15 @@ class Journal:
         """Open the journal at ``path``, or begin one; ``events`` holds what it had."""
         self.path = path
         self.events = read_journal(path)
-        _cut_half_line(path)
+        cut_torn_line(path)
+        self._clock = SteadyClock(not_before=max((event.get("time", 0.0) for event in self.events), default=0.0))
         self._file = path.open("ab", buffering=0)
         if path.stat().st_size == 0:
             self._write({"journal": FORMAT, "version": VERSION})
 
     def append(self, event: str, **values: Any) -> Event:
         """Write one event to disk and return it."""
-        line = {"event": event, "time": round(time.time(), 3), **strip_nonfinite(values)}
+        line = {"event": event, "time": round(self._clock.now(), 3), **strip_nonfinite(values)}
         self._write(line)
         return line
 
@@ -47,7 +50,7 @@ class Journal:
         self._file.close()
 
     def _write(self, line: Event) -> None:
-        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        append_to(self._file.fileno(), json.dumps(line, allow_nan=False).encode() + b"\n", self.path)
         os.fsync(self._file.fileno())
 
 
@@ -85,8 +88,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
                 f"`windtunnel queue {folder.parent}`, or stop it first"
             )
         file.truncate(0)
-        file.write(f"{os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+        append_to(file.fileno(), f"{os.getpid()} on {socket.gethostname()}\n".encode(), folder / "lock")
         yield
 
 
@@ -132,12 +134,3 @@ def _check_header(path: Path, header: Event) -> None:
             f"{path} has version {header.get('version')!r}, this windtunnel reads version {VERSION}; "
             "go on with the windtunnel that wrote it, or use a new folder"
         )
-
-
-def _cut_half_line(path: Path) -> None:
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    complete = content.rfind(b"\n") + 1
-    if complete < len(content):
-        os.truncate(path, complete)

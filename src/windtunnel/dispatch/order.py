@@ -8,10 +8,14 @@ from typing import Any, Literal, Self
 
 from windtunnel.core.files import strip_nonfinite, write_json
 
-Cause = Literal["finished", "diverged", "interrupted", "memory", "usage", "crash", "lost"]
-"""How a worker ended: ``memory`` ran out of it, ``usage`` cannot be run as asked, ``lost`` ended unseen."""
+Cause = Literal["finished", "diverged", "interrupted", "memory", "storage", "usage", "crash", "lost"]
+"""How a worker ended: ``memory`` ran out of it, ``storage`` met a full or read-only disk, ``usage`` cannot be run as
+asked, ``lost`` ended unseen."""
 
 OUT_OF_MEMORY_EXIT = 86
+STORAGE_EXIT = 87
+"""Said by exit code as well, since on a full disk no result can be written."""
+
 GATE_CLOSED_EXIT = 75
 
 

@@ -23,7 +23,7 @@ class Requeue:
         alone: whether it must have a device to itself next time.
     """
 
-    cause: Literal["memory", "crash", "interrupted", "lost", "stopped"]
+    cause: Literal["memory", "storage", "crash", "interrupted", "lost", "stopped"]
     reason: str
     bytes_needed: int | None = None
     alone: bool = False
@@ -61,8 +61,8 @@ def judge(run: RunState, result: Result, *, device_bytes: int, retries: int, sto
         return Requeue("stopped", "the dispatcher was stopped")
     if result.cause == "memory":
         return _judge_memory(run, result, device_bytes)
-    if result.cause == "lost":
-        return Requeue("lost", result.reason)
+    if result.cause == "lost" or result.cause == "storage":
+        return Requeue(result.cause, result.reason)
     if run.crashes >= retries:
         return Verdict(
             "failed", f"its worker ended {run.crashes + 1} times without an outcome; the last: {result.reason}"

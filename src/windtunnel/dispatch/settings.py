@@ -1,4 +1,4 @@
-"""How a dispatcher behaves, where it keeps its things, and what it raises when it is asked to stop."""
+"""How a dispatcher behaves, where it keeps its things, and what it raises when it stops before the end."""
 
 import signal
 import sys
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windtunnel.dispatch.holders import ShareData
-from windtunnel.errors import WindtunnelError
+from windtunnel.errors import RunError, WindtunnelError
 from windtunnel.training.interruption import EXIT_CODES
 
 FOLDER = "dispatch"
@@ -50,6 +50,16 @@ class DispatchInterrupted(WindtunnelError):
     def __init__(self, number: signal.Signals, folder: Path) -> None:
         self.exit_code = EXIT_CODES[number]
         super().__init__(f"stopped by {number.name}; every run is saved, the same command goes on with {folder}")
+
+
+class StorageError(RunError):
+    """A run found the disk full or read-only, as every other would; the same command goes on once that is mended."""
+
+    def __init__(self, reason: str, folder: Path) -> None:
+        super().__init__(
+            f"the runs of {folder} stopped, since one could not write: {reason}. Mend that and give the same command "
+            "again: every run goes on from its last checkpoint"
+        )
 
 
 def worker_command(order: Path) -> list[str]:

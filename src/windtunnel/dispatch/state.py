@@ -16,14 +16,12 @@ class Placement:
         pid: its process id, which is also its process group.
         identity: tells it from a later process with the same id (``processes.identify``).
         reserved_bytes: memory set aside for it.
-        since: when it was started, seconds since 1970.
     """
 
     device: str
     pid: int
     identity: str
     reserved_bytes: int
-    since: float
 
 
 @dataclass
@@ -97,9 +95,7 @@ class SweepState:
         run = self.runs[event["job"]]
         run.attempts = event["attempt"]
         run.note = ""
-        run.placement = Placement(
-            event["device"], event["pid"], event["identity"], event["reserved_bytes"], event["time"]
-        )
+        run.placement = Placement(event["device"], event["pid"], event["identity"], event["reserved_bytes"])
 
     def _on_progress(self, event: Event) -> None:
         run = self.runs[event["job"]]

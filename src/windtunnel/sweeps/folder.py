@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from windtunnel.core.files import write_text
+from windtunnel.core.files import cut_torn_line, write_text
+from windtunnel.data.locks import locked
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
 from windtunnel.sweeps.definition import (
@@ -15,7 +16,7 @@ from windtunnel.sweeps.definition import (
     dump_definition,
     load_definition,
 )
-from windtunnel.sweeps.lines import append_line, cut_torn_line, read_lines
+from windtunnel.sweeps.lines import append_line, read_lines
 from windtunnel.training.folder import default_runs_dir
 
 POINTS_FILE = "points.jsonl"
@@ -117,15 +118,21 @@ def create_sweep(definition: Definition, runs_dir: Path) -> SweepFolder:
         UsageError: the folder holds a sweep with another definition; says where they differ.
     """
     folder = SweepFolder(definition.folder(runs_dir))
-    if (folder.path / DEFINITION_FILE).is_file():
-        _refuse_another(folder, definition)
-        return folder
+    if not (folder.path / DEFINITION_FILE).is_file():
+        _write_definition(folder, definition)
+    _refuse_another(folder, definition)
+    return folder
+
+
+def _write_definition(folder: SweepFolder, definition: Definition) -> None:
+    """Write the definition, unless another process that began at the same moment has written its own."""
     try:
         (folder.path / "runs").mkdir(parents=True, exist_ok=True)
-        write_text(folder.path / DEFINITION_FILE, dump_definition(definition))
+        with locked(folder.path / ".lock"):
+            if not (folder.path / DEFINITION_FILE).is_file():
+                write_text(folder.path / DEFINITION_FILE, dump_definition(definition))
     except OSError as error:
         raise UsageError(f"cannot write {folder.path}: {error}; choose another place with --runs-dir") from error
-    return folder
 
 
 def _refuse_another(folder: SweepFolder, definition: Definition) -> None:

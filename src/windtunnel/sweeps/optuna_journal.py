@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from windtunnel.sweeps.lines import cut_torn_line
+from windtunnel.core.files import append_to, cut_torn_line
 
 
 class OneWriterJournal(BaseJournalBackend):
@@ -37,6 +37,6 @@ class OneWriterJournal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write entries through to the disk."""
         with self._path.open("ab") as file:
-            file.write("".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode())
-            file.flush()
+            lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+            append_to(file.fileno(), lines.encode(), self._path)
             os.fsync(file.fileno())

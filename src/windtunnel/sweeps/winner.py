@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.files import cut_torn_line
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
 from windtunnel.sweeps.folder import TESTS_FILE, SweepFolder
-from windtunnel.sweeps.lines import append_line, cut_torn_line, read_lines
+from windtunnel.sweeps.lines import append_line, read_lines
 from windtunnel.sweeps.results import read_results
 
 

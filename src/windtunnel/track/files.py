@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from windtunnel.core.files import strip_nonfinite, write_text
+from windtunnel.core.files import append_bytes, cut_torn_line, strip_nonfinite, write_text
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
+from windtunnel.core.steady import SteadyClock
 
 COLUMNS = tuple(field.name for field in fields(EpochReport))
 
@@ -26,12 +26,14 @@ class FileTracker:
     def __init__(self, folder: Path) -> None:
         self._events = folder / "events.jsonl"
         self._metrics = folder / "metrics.csv"
+        self._clock = SteadyClock()
 
     def start(self, info: RunInfo) -> None:
         """Append the start event; keep the metrics rows up to the step the run goes on from."""
         rows = [row for row in read_rows(self._metrics) if int(row["step"]) <= info.start_step]
         kept = [tuple(row.get(name, "") for name in COLUMNS) for row in rows]
         write_text(self._metrics, _format_rows([COLUMNS, *kept]))
+        cut_torn_line(self._events)
         self._append("resumed" if info.start_step else "start", asdict(info))
 
     def step(self, step: StepDone) -> None:
@@ -41,8 +43,7 @@ class FileTracker:
         """Append a row and an event."""
         values = asdict(report)
         row = tuple("" if value is None else value for value in values.values())
-        with self._metrics.open("a", encoding="utf-8", newline="") as file:
-            file.write(_format_rows([row]))
+        append_bytes(self._metrics, _format_rows([row]).encode())
         self._append("epoch", values)
 
     def message(self, text: str) -> None:
@@ -54,9 +55,8 @@ class FileTracker:
         self._append("finish", {"status": summary["status"], "reason": summary["reason"]})
 
     def _append(self, event: str, values: Mapping[str, Any]) -> None:
-        line = json.dumps(strip_nonfinite({"event": event, "time": round(time.time(), 3), **values}))
-        with self._events.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        line = json.dumps(strip_nonfinite({"event": event, "time": round(self._clock.now(), 3), **values}))
+        append_bytes(self._events, line.encode() + b"\n")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

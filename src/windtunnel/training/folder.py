@@ -6,19 +6,23 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml, read_yaml
 from windtunnel.config.problems import validate_tree
-from windtunnel.core.files import write_json, write_text
+from windtunnel.core.files import find_remedy, write_json, write_text
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.registry import suggest
 
 FORMAT_VERSION = 1
+_LOOK_EVERY_S = 0.2
+_TRIES, _BETWEEN_TRIES_S = 4, 0.05
+_STAMP, _MOST_SET_BACK = "%Y%m%d-%H%M%S", timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,55 @@ class RunFolder:
         """Keep other processes from training this run; the kernel lets go when this process ends, however it ends.
 
         Raises:
-            UsageError: another process trains this run.
+            UsageError: another process trains this run, or the folder cannot be made or written.
         """
-        with (self.path / ".lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(f"another process is training {self.path}; wait for it or stop it") from None
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("a")
+        except OSError as error:
+            raise UsageError(f"cannot write the run folder {self.path}: {error}; {_remedy(error)}") from error
+        with file:
+            if not _try_to_lock(file):
+                raise UsageError(f"another process is training {self.path}; wait for it or stop it")
             yield
+
+    def wait_until_free(self, timeout_s: float) -> None:
+        """Wait while another process holds the run, for ``timeout_s`` seconds at most."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until and self._is_held():
+            time.sleep(_LOOK_EVERY_S)
+
+    def _is_held(self) -> bool:
+        try:
+            with (self.path / ".lock").open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # there is no lock, or no file system that has any
+            return False
+        return False
+
+
+def _try_to_lock(file: IO[str]) -> bool:
+    """Return whether the lock was had; tried again for a moment, since who only looks holds it too."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_BETWEEN_TRIES_S)
+        else:
+            return True
+    return False
 
 
 def new_run_path(experiment: Experiment, runs_dir: Path | None) -> Path:
-    """Return where a new run goes: ``<runs_dir>/<project>/<time>-<name>-<id>``."""
+    """Return where a new run goes: ``<runs_dir>/<project>/<time>-<name>-<id>``.
+
+    The time is the clock's, or the second behind the newest run's where the clock has been set back since, as in the
+    hour that each autumn has twice: so the order of names stays that of the runs.
+    """
     parent = (runs_dir or default_runs_dir()) / experiment.project
-    return parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{experiment.name}-{secrets.token_hex(2)}"
+    return parent / f"{_next_stamp(parent)}-{experiment.name}-{secrets.token_hex(2)}"
 
 
 def create_run_folder(
@@ -75,17 +114,22 @@ def create_run_folder(
 ) -> RunFolder:
     """Make the folder ``path`` with the run's config, overrides and environment; the config comes last.
 
+    Whoever may not be alone there holds the folder first.
+
     Raises:
-        UsageError: the folder cannot be made, e.g. because the place is read-only.
+        UsageError: it cannot be written, e.g. because the place is read-only, or holds a run with other settings.
     """
+    folder = RunFolder(path)
+    if (path / "config.yaml").exists() and folder.read_experiment() != experiment:
+        raise UsageError(f"{path} holds a run with other settings; give this one a folder of its own")
     try:
-        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
         write_text(path / "overrides.txt", "".join(f"{override}\n" for override in overrides))
         write_json(path / "env.json", {"format_version": FORMAT_VERSION, **environment})
         write_text(path / "config.yaml", dump_yaml(experiment))
     except OSError as error:
-        raise UsageError(f"cannot write the run folder {path}: {error}; choose another with --runs-dir") from error
-    return RunFolder(path)
+        raise UsageError(f"cannot write the run folder {path}: {error}; {_remedy(error)}") from error
+    return folder
 
 
 def open_run(reference: Path | str, runs_dir: Path | None = None) -> RunFolder:
@@ -111,6 +155,20 @@ def list_runs(runs_dir: Path) -> list[Path]:
 def default_runs_dir() -> Path:
     """Return ``$WINDTUNNEL_RUNS_DIR``, or ``runs`` in the working directory."""
     return Path(os.environ.get("WINDTUNNEL_RUNS_DIR") or "runs")
+
+
+def _next_stamp(parent: Path) -> str:
+    now = datetime.now()
+    stamp, too_late = now.strftime(_STAMP), (now + _MOST_SET_BACK).strftime(_STAMP)
+    names = (path.name[: len(stamp)] for path in parent.glob("????????-??????-*"))
+    ahead = [name for name in names if stamp < name < too_late]
+    with suppress(ValueError):  # a folder that somebody named so, of no time of day
+        return (datetime.strptime(max(ahead, default=""), _STAMP) + timedelta(seconds=1)).strftime(_STAMP)
+    return stamp
+
+
+def _remedy(error: OSError) -> str:
+    return f"{find_remedy(error) or 'mend that'}, or choose another place with --runs-dir"
 
 
 def _find_by_name(reference: str, runs_dir: Path) -> Path:

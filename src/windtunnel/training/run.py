@@ -15,6 +15,7 @@ from typing import Any
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.clock import Stopwatch
+from windtunnel.core.files import find_remedy, remove_leftovers
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.errors import RunError, UsageError
@@ -35,6 +36,8 @@ from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
 from windtunnel.training.team import ALONE, Team
 from windtunnel.training.weights import judged_weights
+
+_PREDECESSOR_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,12 @@ def train(
 def train_in(path: Path, experiment: Experiment, *, trackers: Sequence[Tracker] = ()) -> RunResult:
     """Train ``experiment`` in exactly the folder ``path``, or go on with what a killed process left there.
 
+    A process that works there still, one that has been told to stop, gets a minute to save and go.
+
     Raises:
         UsageError: the experiment cannot be run here, or the folder holds another one.
     """
+    RunFolder(path).wait_until_free(_PREDECESSOR_S)
     if not (path / "config.yaml").exists():
         return _train_new(experiment, path, trackers, choose_trackers(), (), ALONE)
     if open_run(path).read_experiment() != experiment:
@@ -147,6 +153,8 @@ def resume(
         if summary is not None and summary["status"] in ("finished", "diverged"):
             for tracker in trackers if team.is_leader else ():
                 tracker.message(f"{folder.path} has already {summary['status']}; nothing to resume")
+            if team.is_leader and not (folder.path / "report.html").exists():  # killed between the summary and the page
+                _draw(folder)
             return RunResult(folder.path, summary)
         experiment = folder.read_experiment()
         with process_settings(experiment.runtime):
@@ -167,10 +175,10 @@ def _train_new(
     with process_settings(experiment.runtime) as allocator:
         parts, state = _assemble_timed(experiment, team)
         folder = RunFolder(team.agree(path))
-        if team.is_leader:
-            environment = describe_environment(parts, allocator)
-            create_run_folder(experiment, folder.path, environment=environment, overrides=overrides)
-        with _held(folder, team):
+        with _held(folder, team):  # first, so that of two that hit upon one name the second is turned away
+            if team.is_leader:
+                environment = describe_environment(parts, allocator)
+                create_run_folder(experiment, folder.path, environment=environment, overrides=overrides)
             return _drive(parts, state, folder, trackers, tracking)
 
 
@@ -205,12 +213,18 @@ def _drive(
         folder.write_summary(summary)
         for listener in listeners:
             listener.finish(summary)
-        save_curves(folder.path)
-        write_report(folder.path)
+        _draw(folder)
     return RunResult(folder.path, summary)
 
 
+def _draw(folder: RunFolder) -> None:
+    save_curves(folder.path)
+    write_report(folder.path)
+
+
 def _start(parts: Parts, state: TrainState, folder: RunFolder) -> None:
+    if parts.team.is_leader:
+        remove_leftovers(folder.checkpoints)
     if (folder.checkpoints / "state.pt").exists():
         load_checkpoint(folder.checkpoints, parts, state)
         return
@@ -312,7 +326,8 @@ def _naming_the_folder(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        remedy = f" ({found})" if (found := find_remedy(error)) else ""
         raise RunError(
-            f"the run stopped: {error}. Its last checkpoint is intact; mend the cause and go on with\n"
-            f"  windtunnel resume {folder.path}"
+            f"the run stopped: {error}{remedy}. Its last checkpoint is intact; mend the cause and go on with "
+            f"`windtunnel resume {folder.path}`"
         ) from error

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.files import append_to
 from windtunnel.core.places import cache_root
 from windtunnel.data.locks import locked
 
@@ -59,8 +60,8 @@ class History:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"version": _VERSION, **asdict(measured), "unix_time": round(time.time(), 3)})
         with locked(self.path.with_suffix(".lock")), self.path.open("ab") as file:
-            file.write(("\n" if self._ends_within_a_line() else "").encode() + line.encode() + b"\n")
-            file.flush()
+            torn = b"\n" if self._ends_within_a_line() else b""
+            append_to(file.fileno(), torn + line.encode() + b"\n", self.path)
             os.fsync(file.fileno())
 
     def read(self, machine: str) -> list[Measured]:
