@@ -1,5 +1,6 @@
 """S0: its figures, its runs at full protocol, and the page made of what came of them."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ from windtunnel.catalog.timeline import DeviceLane, MemorySteps, QueueSteps, Spa
 from windtunnel.config.data import DataConfig, Digits
 from windtunnel.recipes.s0 import build_s0
 from windtunnel.report.document import Picture, Table
+from windtunnel.reproduction import s0_files
 from windtunnel.reproduction.beside import build_table, explain
 from windtunnel.reproduction.narrowing import narrow_network
 from windtunnel.reproduction.s0 import REPORT, build_runs
 from windtunnel.reproduction.s0_figures import TABLES, list_cells
 from windtunnel.reproduction.s0_files import count_cost, read_costs, write_s0_files
-from windtunnel.reproduction.s0_packing import measure_packing
+from windtunnel.reproduction.s0_packing import describe_packing, measure_packing
 from windtunnel.reproduction.s0_tables import best_percent, present_s0
 from windtunnel.reproduction.types import Beside
 
@@ -132,6 +134,7 @@ def test_curves_are_drawn_for_the_runs_there_are(found):
 
 def test_costs_samples_and_grid_are_written_once_and_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(s0_files, "S0_MODELS", ("cnn_130k", "cnn_430k", "res_v1", "bnv2"))  # those told of, for time
     found = make_reproduction(REPORT, tmp_path, {})
     first = found.plan.runs[0]
     digits = first.experiment.model_copy(update={"data": DataConfig(source=Digits(), batch_size=8)})
@@ -164,6 +167,27 @@ def test_packing_is_read_from_the_journal_s_spans():
     assert (packing.runs, packing.most_at_once, packing.worked_s) == (4, 2, 11.0)
     assert packing.held == (0.5,)
     assert packing.most_bytes == 2**30
+
+
+def test_the_packing_chapter_reads_the_dispatcher_s_journal(tmp_path):
+    found = make_reproduction(REPORT, tmp_path, {})
+    assert describe_packing(found) == []
+    job = {"id": "bn4-easy", "folder": "runs/bn4-easy", "priority": 0}
+    lines = [
+        {"journal": "windtunnel dispatch", "version": 1},
+        {"event": "taken", "time": 1.0, "jobs": [job]},
+        {"event": "estimated", "time": 1.0, "job": "bn4-easy", "estimate": {"bytes": 2**30, "seconds": 7.0}},
+        {"event": "admitted", "time": 2.0, "job": "bn4-easy", "attempt": 1, "device": "cpu", "pid": 1, "identity": "1",
+         "reserved_bytes": 2**30},
+        {"event": "ended", "time": 12.0, "job": "bn4-easy", "status": "finished", "reason": "", "summary": {},
+         "attempts": 1, "peak_bytes": 2**29, "worker_seconds": 10.0},
+    ]  # fmt: skip
+    (tmp_path / "dispatch").mkdir()
+    (tmp_path / "dispatch" / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows = {row[0]: row[2] for row in describe_packing(found)[0].rows}
+    assert rows["the whole queue, packed"] == "10 s for 1 runs"
+    assert rows["one after another, as expected of each run alone"] == "7 s"
+    assert rows["memory held over memory set aside"] == "0.50 to 0.50, median 0.50"
 
 
 times = st.integers(0, 12)

@@ -50,9 +50,10 @@ def describe_packing(found: Reproduced) -> list[Block]:
     return [
         Table("packing", columns, tuple(_list_rows(packing)), caption=caption, for_paper=True),
         Paragraph(
-            "The report's cap stands for memory that its profiler could not foretell. Here each run is admitted by its "
-            "own estimate, which is corrected by what the run is seen to hold; on a CPU cores are the limit. One after "
-            "another is an estimate here, not a measurement."
+            "The report's cap stands for memory that its profiler could not foretell. Here each run is admitted by "
+            "its own estimate, which is corrected by what the run is seen to hold; on a CPU cores are the limit. "
+            "Nothing was trained one after another for these figures: a run that shares its device takes no less time "
+            "than alone, so the runs' own time is an upper bound of that."
         ),
     ]
 
@@ -94,9 +95,9 @@ def _list_rows(packing: Packing) -> list[tuple[str, str, str]]:
             f"{packing.worked_s / packing.packed_s:.2f}" if packing.packed_s else "not known",
         ),
         ("the whole queue, packed", "", f"{format_seconds(packing.packed_s)} for {packing.runs} runs"),
-        ("the runs' own time in it, added up", "", format_seconds(packing.worked_s)),
-        ("one after another, each alone, estimated", "", _say_seconds(packing.alone_s)),
-        ("no schedule is shorter than, estimated", "", _say_seconds(packing.bound_s)),
+        ("one after another, at most: the runs' own time in it, added up", "", format_seconds(packing.worked_s)),
+        ("one after another, as expected of each run alone", "", _say_seconds(packing.alone_s)),
+        ("no schedule is shorter than, as far as estimates are true", "", _say_seconds(packing.bound_s)),
         ("memory set aside at a time, at most", "all of the GPU's", format_bytes(packing.most_bytes)),
     ]
     if packing.held:
@@ -108,7 +109,7 @@ def _list_rows(packing: Packing) -> list[tuple[str, str, str]]:
 
 
 def _say_seconds(seconds: float | None) -> str:
-    return "not known" if seconds is None else format_seconds(seconds)
+    return "not known before they ran" if seconds is None else format_seconds(seconds)
 
 
 def _length(span: Span) -> float:
