@@ -90,8 +90,8 @@ def _name_cause(line: Line, plan: Plan) -> Explanation:
     fix = f" {line.fix}" if line.fix else ""
     if plan.reductions:
         return Explanation("reduced budget", f"Reduced budget: {', '.join(plan.reductions)}.{fix}")
-    if plan.overrides:
-        return Explanation("set by hand", f"Not the report's settings: {', '.join(plan.overrides)}.{fix}")
+    if plan.other_settings:
+        return Explanation("set by hand", f"Not the report's settings: {', '.join(plan.other_settings)}.{fix}")
     if line.fix:
         return Explanation("our fix", line.fix)
     return Explanation("unknown", "Unknown: the full protocol was run and nothing in the report accounts for it.")

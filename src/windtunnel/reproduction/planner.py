@@ -6,12 +6,12 @@ less of anything.
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import UsageError
-from windtunnel.reproduction.cutting import FEW_EPOCHS, Sizes, cut_experiment, cut_sizes, describe_cut
+from windtunnel.reproduction.cutting import FEW_EPOCHS, Sizes, cut_epochs, cut_experiment, cut_sizes, describe_cut
 from windtunnel.reproduction.types import Cut, Limits, Plan, PlannedRun, Report, ReportRun
 
 _SAFETY = 1.15  # a pace is that of a few updates, and machines have other things to do
@@ -84,19 +84,18 @@ def plan_budget(
     Raises:
         UsageError: not even the smallest cut fits; says how long that takes.
     """
-    climber = _Climber(report, runs, slots, measure)
+    climber = _Climber(report, runs, measure)
     seconds = 0.0
     for cut in climber.list_cuts():
-        planned = climber.plan(cut)
-        seconds = estimate_makespan([run.seconds or 0.0 for run in planned], slots.parallel)
+        each = climber.estimate(cut)
+        seconds = estimate_makespan(list(each.values()), slots.parallel)
         if seconds <= 60 * minutes:
-            kept = {run.id for run in planned}
-            left_out = tuple(run.id for run in runs if run.id not in kept)
+            left_out = tuple(run.id for run in runs if run.id not in each)
             return Plan(
                 report=report.id,
                 budget_minutes=minutes,
                 cut=cut,
-                runs=planned,
+                runs=climber.plan(cut, each),
                 left_out=left_out,
                 reductions=describe_cut(cut, report.limits, climber.sizes, climber.epochs, len(left_out)),
                 seconds=seconds,
@@ -138,21 +137,21 @@ def list_cuts(limits: Limits, epochs: float, images: int, *, has_optional: bool)
         yield Cut(fewer / epochs, cut.images, cut.width, cut.with_optional)
 
 
-def estimate_run(experiment: Experiment, sizes: Sizes, pace: Pace, test_passes: float) -> float:
+def estimate_run(run: ReportRun, epochs: float, sizes: Sizes, pace: Pace) -> float:
     """Return the seconds of a run: its start, training, validations, and passes over the test images.
 
     Args:
-        experiment: the run.
+        run: at full protocol.
+        epochs: it gets.
         sizes: of its data, cut as it is.
         pace: of its network.
-        test_passes: over the test images.
     """
-    data, train = experiment.data, experiment.train
+    data, train = run.experiment.data, run.experiment.train
     batches = sizes.train / data.batch_size
     seen = data.batch_size * (max(math.floor(batches), 1) if data.drop_last else batches)
-    validations = math.ceil(train.epochs / train.validate_every) if train.validate_every else 0
-    evaluated = validations * sizes.validation + test_passes * sizes.test
-    return pace.startup_seconds + train.epochs * seen * pace.train_seconds + evaluated * pace.evaluate_seconds
+    validations = math.ceil(epochs / train.validate_every) if train.validate_every else 0
+    evaluated = validations * sizes.validation + run.test_passes * sizes.test
+    return pace.startup_seconds + epochs * seen * pace.train_seconds + evaluated * pace.evaluate_seconds
 
 
 def estimate_makespan(seconds: Sequence[float], parallel: int) -> float:
@@ -168,9 +167,9 @@ def estimate_makespan(seconds: Sequence[float], parallel: int) -> float:
 
 
 class _Climber:
-    """Makes the runs of each rung, measuring networks of a width when that width is come to."""
+    """Reckons each rung and makes its runs, measuring networks of a width when that width is come to."""
 
-    def __init__(self, report: Report, runs: Sequence[ReportRun], slots: Slots, measure: Measure) -> None:
+    def __init__(self, report: Report, runs: Sequence[ReportRun], measure: Measure) -> None:
         self._report = report
         self._runs = runs
         self._measure = measure
@@ -184,27 +183,35 @@ class _Climber:
         has_optional = any(run.optional for run in self._runs)
         return list_cuts(self._report.limits, self.epochs, self.sizes.train, has_optional=has_optional)
 
-    def plan(self, cut: Cut) -> tuple[PlannedRun, ...]:
-        """Return the runs of a rung with what they are expected to take."""
-        limits = self._report.limits
-        experiments = [
-            cut_experiment(run.experiment, cut, limits, sizes)
-            for run, sizes in zip(self._runs, self._sizes, strict=True)
-        ]
-        if cut.width not in self._paces:
-            self._paces[cut.width] = self._measure(experiments)
-        rows = zip(self._runs, experiments, self._sizes, self._paces[cut.width], strict=True)
-        return tuple(
-            PlannedRun(run.id, experiment, self._estimate(run, experiment, cut_sizes(sizes, cut, limits), pace))
-            for run, experiment, sizes, pace in rows
+    def estimate(self, cut: Cut) -> dict[str, float]:
+        """Return the seconds of each run that a rung has."""
+        rows = zip(self._runs, self._sizes, self._find_paces(cut), strict=True)
+        return {
+            run.id: self._estimate(run, cut, sizes, pace)
+            for run, sizes, pace in rows
             if cut.with_optional or not run.optional
-        )
+        }
 
-    def _estimate(self, run: ReportRun, experiment: Experiment, sizes: Sizes, pace: Pace) -> float:
-        alone = estimate_run(experiment, sizes, pace, run.test_passes)
+    def plan(self, cut: Cut, seconds: Mapping[str, float]) -> tuple[PlannedRun, ...]:
+        """Return the runs of a rung that ``seconds`` names."""
+        rows = zip(self._runs, self._cut(cut), strict=True)
+        return tuple(PlannedRun(run.id, cut_run, seconds[run.id]) for run, cut_run in rows if run.id in seconds)
+
+    def _cut(self, cut: Cut) -> list[Experiment]:
+        rows = zip(self._runs, self._sizes, strict=True)
+        return [cut_experiment(run.experiment, cut, self._report.limits, sizes) for run, sizes in rows]
+
+    def _find_paces(self, cut: Cut) -> Sequence[Pace]:
+        if cut.width not in self._paces:
+            self._paces[cut.width] = self._measure(self._cut(cut))
+        return self._paces[cut.width]
+
+    def _estimate(self, run: ReportRun, cut: Cut, sizes: Sizes, pace: Pace) -> float:
+        epochs = cut_epochs(run.experiment.train.epochs, cut.epochs)
+        alone = estimate_run(run, epochs, cut_sizes(sizes, cut, self._report.limits), pace)
         if not self._report.trials:
             return _SAFETY * alone
-        warm_up = _TRIAL_WARM_UP * experiment.data.batch_size * pace.train_seconds
+        warm_up = _TRIAL_WARM_UP * run.experiment.data.batch_size * pace.train_seconds
         return _SAFETY * self._report.trials * (alone + warm_up)
 
 

@@ -17,6 +17,7 @@ from windtunnel.config.problems import validate_tree
 from windtunnel.core.files import write_json
 from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.fixed import FixedJobs
+from windtunnel.dispatch.forking import StartName
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Job, Outcome
 from windtunnel.errors import UsageError
@@ -168,7 +169,8 @@ def _list_runs(report: Report, overrides: Sequence[str]) -> list[ReportRun]:
 def _find_slots(report: Report, runs: Sequence[ReportRun], devices: Sequence[Device]) -> Slots:
     first = devices[0]
     if first.kind == "cuda":
-        return Slots(first.name, 1 if report.trials else min(len(devices), len(runs)))
+        several = len(devices) > 1 and not report.trials
+        return Slots("cuda", min(len(devices), len(runs))) if several else Slots(first.name)
     parallel = 1 if report.trials else min(first.cores, len(runs))
     return Slots(first.name, parallel, first.cores // parallel)
 
@@ -210,7 +212,8 @@ def _train(
     jobs = [Job(run.id, run.experiment, folder.run(run.id)) for run in chosen.runs]
     parallel = chosen.parallel if chosen.device == "cpu" else None
     machine = Machine(device=chosen.device, parallel=parallel, threads=chosen.threads)
-    engine = Engine(machine=machine, retry_failed=True)
+    start: StartName = "auto" if chosen.threads == 1 else "spawn"  # a process with several threads cannot be forked
+    engine = Engine(machine=machine, start=start, retry_failed=True)
     (folder.path / "runs").mkdir(exist_ok=True)
     if view is None:
         return engine.build(folder.path, FixedJobs(jobs), None).run()

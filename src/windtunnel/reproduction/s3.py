@@ -77,7 +77,7 @@ def _compare_parameters(found: Reproduced) -> Beside:
 
 def _explain_count(ours: int | None, found: Reproduced) -> Explanation | None:
     """Return what to say of the count: no budget changes it, unless the user did."""
-    if ours is None or ours == _PARAMETERS or found.plan.overrides:
+    if ours is None or ours == _PARAMETERS or found.plan.other_settings:
         return None
     return Explanation("unknown", "The network is S3's by its own count; this one is not.")
 

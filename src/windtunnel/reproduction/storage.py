@@ -77,6 +77,8 @@ class ReproductionFolder:
             plan: what was to be run.
             outcomes: how the dispatcher says they ended, for those that never wrote a summary.
         """
+        if self.comparison is not None:
+            return Reproduced(self.path, plan, {}, comparison=self.comparison)
         said = {outcome.job: f"{outcome.status}: {outcome.reason}" for outcome in outcomes}
         ended = {run.id: self._status(run.id) for run in plan.runs}
         return Reproduced(
@@ -84,7 +86,6 @@ class ReproductionFolder:
             plan=plan,
             runs={run: load_run(self.run(run)) for run, status in ended.items() if status == "finished"},
             troubles={run: said.get(run, status) for run, status in ended.items() if status != "finished"},
-            comparison=self.comparison,
         )
 
     def _status(self, run: str) -> str:

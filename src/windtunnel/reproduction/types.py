@@ -33,6 +33,7 @@ from windtunnel.report.document import Block
 from windtunnel.report.load import Run
 
 ReportName = Literal["S0", "S1", "S2", "S3", "S4"]
+_WITHOUT_EFFECT = ("runtime.", "data.source.path=", "data.placement=", "data.workers=", "evaluate.batch_size=")
 Cause = Literal["none", "reduced budget", "our fix", "set by hand", "unknown", "not run"]
 
 
@@ -141,6 +142,11 @@ class Plan:
     parallel: int = 1
     threads: int = 1
     overrides: tuple[str, ...] = ()
+
+    @property
+    def other_settings(self) -> tuple[str, ...]:
+        """The user's settings that make another experiment, not only other files or another way to compute it."""
+        return tuple(text for text in self.overrides if not text.startswith(_WITHOUT_EFFECT))
 
     @property
     def head(self) -> str:

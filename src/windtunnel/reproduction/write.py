@@ -1,4 +1,4 @@
-"""What a reproduction leaves: ``tables.md``, ``tables.csv``, ``report.html`` and its pictures, ``reproduction.json``."""
+"""What a reproduction leaves: ``tables.md``, ``tables.csv``, ``report.html``, its pictures, ``reproduction.json``."""
 
 import csv
 import importlib.metadata
