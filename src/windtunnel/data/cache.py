@@ -10,6 +10,7 @@ A set is built under a lock in a folder of its own and renamed into place, so a 
 taken for a set, and two processes that want the same set decode it once.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -90,7 +91,7 @@ def fill_array(allocate: Allocate, split: str, images: Pixels) -> None:
 
 def _cache_key(reader: Reader, root: Path) -> str:
     content = _content_digest(reader.files(), root / "known")
-    return hashlib.sha256(f"{FORMAT_VERSION}\n{reader.recipe}\n{content}".encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode(f"{FORMAT_VERSION}\n{reader.recipe}\n{content}")).hexdigest()[:32]
 
 
 def _content_digest(files: Sequence[Path], known: Path) -> str:
@@ -184,7 +185,7 @@ def _allocate(folder: Path, split: str, count: int, shape: tuple[int, int, int])
     needed, free = count * math.prod(shape), shutil.disk_usage(folder).free
     try:
         if needed > free:
-            raise OSError("no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *shape))
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -5,24 +5,24 @@ memory back. The worker trains the ordered experiment in its folder, or goes on 
 """
 
 import faulthandler
-import fcntl
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.files import lacks_space
 from windtunnel.core.memory import resident_peak
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
-from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Cause, Heartbeat, Order, Result
+from windtunnel.core.secrets import hide_secrets, print_failure
+from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, STORAGE_EXIT, Cause, Heartbeat, Order, Result
 from windtunnel.errors import UsageError
 
 BEAT_S = 0.5
-_PREDECESSOR_S = 60.0
 _RECENT_S = 10.0
 _CPU_ALLOCATION_FAILED = "DefaultCPUAllocator"
 
@@ -80,7 +80,7 @@ class Pulse:
         while self._recent[-1][0] - self._recent[0][0] > _RECENT_S:
             self._recent = self._recent[1:]
         (begun, first), (now, last) = self._recent[0], self._recent[-1]
-        Heartbeat(
+        heartbeat = Heartbeat(
             attempt=self._order.attempt,
             beat=self._beats,
             step=self._step,
@@ -88,7 +88,9 @@ class Pulse:
             step_seconds=(now - begun) / (last - first) if first and last > first else None,
             reports=self._reports,
             peak_bytes=read_peak(self._order),
-        ).write(self._path)
+        )
+        with suppress(OSError):  # a disk that is full now need not be at the next beat
+            heartbeat.write(self._path)
 
 
 def read_peak(order: Order) -> int:
@@ -106,7 +108,8 @@ def run_order(order: Order) -> int:
     pulse.begin()
     cause, reason, exit_code = _train(order, pulse)
     pulse.end()
-    Result(order.attempt, cause, reason, read_peak(order)).write(Path(order.result))
+    with suppress(OSError):  # then the run's summary tells how it ended, or the exit code
+        Result(order.attempt, cause, hide_secrets(reason), read_peak(order)).write(Path(order.result))
     return exit_code
 
 
@@ -138,20 +141,20 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
         _cap_memory(order)
         if order.shared:
             os.environ[ADDRESS_VARIABLE] = order.shared
-        _wait_for_predecessor(Path(order.folder))
         log = LineTracker(Console(file=sys.stdout, no_color=True))
         result = train_in(Path(order.folder), experiment, trackers=[pulse, log])
     except UsageError as error:
-        traceback.print_exc()
-        return "usage", str(error), error.exit_code
+        print_failure()
+        return ("storage", str(error), STORAGE_EXIT) if lacks_space(error) else ("usage", str(error), error.exit_code)
     except (MemoryError, torch.OutOfMemoryError) as error:
-        traceback.print_exc()
+        print_failure()
         return "memory", str(error).splitlines()[0] if str(error) else "out of memory", OUT_OF_MEMORY_EXIT
     except Exception as error:  # whatever it is, the dispatcher has to hear of it
-        traceback.print_exc()
+        print_failure()
         if isinstance(error, RuntimeError) and _CPU_ALLOCATION_FAILED in str(error):
             return "memory", str(error).splitlines()[0], OUT_OF_MEMORY_EXIT
-        return "crash", f"{type(error).__name__}: {error}", 1
+        said = f"{type(error).__name__}: {error}"
+        return ("storage", said, STORAGE_EXIT) if lacks_space(error) else ("crash", said, 1)
     causes: dict[str, Cause] = {"finished": "finished", "diverged": "diverged", "interrupted": "interrupted"}
     return causes[result.status], str(result.summary["reason"]), result.exit_code
 
@@ -164,21 +167,6 @@ def _cap_memory(order: Order) -> None:
 
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(order.cap_bytes / total, 1.0))
-
-
-def _wait_for_predecessor(folder: Path) -> None:
-    """Give an earlier worker of the run, one that has lost its claim, time to save and go."""
-    if not (folder / "config.yaml").exists():
-        return
-    until = time.monotonic() + _PREDECESSOR_S
-    with (folder / ".lock").open("a") as file:
-        while time.monotonic() < until:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(BEAT_S)
-            else:
-                return
 
 
 if __name__ == "__main__":

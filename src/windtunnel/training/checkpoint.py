@@ -6,11 +6,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as pack_tensors
 from torch import Tensor, nn
 
 from windtunnel.core.files import replacing
@@ -34,8 +34,7 @@ def save_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
     streams = parts.team.gather(_random_state(parts.device))
     if not parts.team.is_leader:
         return
-    with replacing(folder / "state.pt") as temporary:
-        torch.save(_pack(parts, state, streams), temporary)
+    _write_state(folder / "state.pt", _pack(parts, state, streams))
     with judged_weights(parts):
         save_weights(folder / "last.safetensors", parts.model)
     if parts.ema is not None:
@@ -51,7 +50,17 @@ def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
     """
     path = folder / "state.pt"
     saved = _read_state(path)
-    load_weights_into(parts.model, saved["model"], str(path))
+    try:
+        _put_back(saved, str(path), parts, state)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # whatever lies where it ought
+        raise CheckpointError(
+            f"{path} holds no training state of this run ({type(error).__name__}: {error}); delete it to train this "
+            "run from the start"
+        ) from error
+
+
+def _put_back(saved: dict[str, Any], source: str, parts: Parts, state: TrainState) -> None:
+    load_weights_into(parts.model, saved["model"], source)
     parts.optimizer.load_state_dict(saved["optimizer"])
     parts.scaler.load_state_dict(saved["scaler"])
     if parts.averaging is not None:
@@ -69,8 +78,8 @@ def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
 def save_weights(path: Path, model: nn.Module) -> None:
     """Write the model's state as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+    with replacing(path) as temporary:  # not by the package's own writer, whose errors do not tell a full disk
+        temporary.write_bytes(pack_tensors(tensors, metadata={"format": "pt"}))
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -81,7 +90,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
     """
     try:
         weights = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except Exception as error:  # a damaged header also makes torch raise what it will
         raise CheckpointError(f"cannot read weights {path}: {error}") from error
     load_weights_into(model, weights, str(path))
 
@@ -93,6 +102,8 @@ def load_weights_into(model: nn.Module, weights: dict[str, Tensor], source: str)
         CheckpointError: names or shapes differ; says which.
     """
     mine = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise CheckpointError(f"{source} holds no weights by name")
     theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     differences = [f"{name} is missing" for name in mine if name not in theirs]
     differences += [f"{name} is unknown" for name in theirs if name not in mine]
@@ -136,6 +147,35 @@ def _pack(parts: Parts, state: TrainState, streams: Sequence[RandomState]) -> di
         "rng": streams[0],
         "rng_of_others": list(streams[1:]),
     }
+
+
+class _Writer:
+    """A binary file that keeps the error of a failed write, of which torch says only that there was one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write_state(path: Path, state: dict[str, Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        writer = _Writer(file)
+        try:
+            torch.save(state, cast(IO[bytes], writer))  # which asks no more of it than to write and to flush
+        except RuntimeError:
+            if writer.error is None:
+                raise
+            raise writer.error from None
 
 
 def _read_state(path: Path) -> dict[str, Any]:
