@@ -146,3 +146,45 @@ def make_comparison(root, *, pairs=3, answered=True):
     if answered:
         write_json(folder / "comparison.json", {"rules": asdict(contest.rules), **asdict(found)})
     return folder, found
+
+
+def make_ablation(root):
+    """Write an ablation whose trials have ended: one change that helps, one that cannot be told, their interaction."""
+    folder, found = make_comparison(root, answered=False)
+    figures = [{"letter": each.letter, "name": each.name, "flops": 3e12} for each in found.figures]
+    effects = [
+        make_effect(["crop"], [0.25, 0.5, 0.75], [-0.02, -0.01, 0.0], p=0.01),
+        make_effect(["<i>ema</i>"], [-0.5, 0.0, 0.5], [0.1, 0.2, 0.3], p=1.0),
+        make_effect(["crop", "<i>ema</i>"], [-1.0, -0.5, 0.0], [0.0, 0.0, 0.0], p=None),
+    ]
+    variants = {"metric": "val_accuracy", "pairs": 3, "figures": figures}
+    write_json(folder / "ablation.json", {"design": "factorial", "effects": effects, "variants": variants})
+    return folder
+
+
+def make_effect(changes, points, time, *, p):
+    """Return an effect as an ablation's file holds it; bounds are low, mean and high."""
+    points, time = (dict(zip(("low", "mean", "high"), bounds, strict=True)) for bounds in (points, time))
+    return {"changes": changes, "points": points | {"p_adjusted": p}, "time": time | {"p_adjusted": p}}
+
+
+def make_time_to(root, *, trials=2):
+    """Write times to 90% of two designs: two trials of the first, one of the second, which missed it."""
+    folder = root / "comparisons" / "time-to-0a1b2c3d"
+    (folder / "trials").mkdir(parents=True)
+    seconds = {"n": 2, "mean": 11.0, "sd": 1.4, "low": 10.0, "high": 12.0}
+    first = [_attempt("A", seed, 10.0 + 2 * seed, reached=True) for seed in (0, 1)]
+    finishes = [
+        {"letter": "A", "name": "base", "attempts": first, "seconds": seconds, "median": 11.0, "flops": 3e12},
+        {"letter": "B", "name": "<b>fast</b>", "attempts": [_attempt("B", 0, 4.0, reached=False)], "seconds": None},
+    ]
+    goal = {"target": 0.9, "on": "validation", "every": 0.25, "after": 0.0}
+    ratios = [{"letter": "B", "pairs": 2, "ratio": 0.5, "low": 0.4, "high": 0.6}]
+    write_json(folder / "time_to.json", {"trials": trials, "goal": goal, "finishes": finishes, "ratios": ratios})
+    return folder
+
+
+def _attempt(letter, seed, seconds, *, reached):
+    accuracy = 0.91 if reached else 0.88
+    told = {"letter": letter, "seed": seed, "reached": reached, "seconds": seconds, "epochs": 2.5}
+    return told | {"accuracy": accuracy, "best": accuracy, "flops": 3e12}

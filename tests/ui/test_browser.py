@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from catalog.folders import QUICKSTART, MadeRun, make_comparison, make_run, make_sweep
+from catalog.folders import QUICKSTART, MadeRun, make_ablation, make_comparison, make_run, make_sweep, make_time_to
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MISSING = [name for name in ("playwright", "starlette", "uvicorn", "plotly") if find_spec(name) is None]
@@ -309,6 +309,55 @@ def test_the_comparison_shows_designs_trials_and_verdict(page, server):
     assert "<b>short</b>" in page.inner_text(".plain"), "as text"
     trials = page.evaluate("document.querySelector('.js-plotly-plot').data.map(trace => trace.x.length)")
     assert trials == [3, 1, 3, 1], "every trial and the mean of each design"
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """A server of an ablation and a time to an accuracy."""
+    root = tmp_path_factory.mktemp("answers")
+    make_ablation(root)
+    make_time_to(root)
+    started = Server(root)
+    yield started
+    started.stop()
+
+
+def open_answer(page, server, name):
+    page.goto(f"{server.address}#/comparisons")
+    page.click(f"td.column-name a >> text={name}")
+    page.wait_for_selector(".verdict p")
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length === 1")
+
+
+def cells(page, label):
+    rows = page.locator(f"table[aria-label='{label}'] tbody tr")
+    return [rows.nth(at).locator("td").all_inner_texts() for at in range(rows.count())]
+
+
+def test_an_ablation_shows_its_effects(page, answers):
+    open_answer(page, answers, "demo-")
+    assert cells(page, "Effects") == [
+        ["crop", "+0.50", "+0.25 to +0.75", "0.01", "−1.0", "−2.0 to +0.0", "0.01"],
+        ["<i>ema</i>", "+0.00", "−0.50 to +0.50", "1", "+22.1", "+10.5 to +35.0", "1"],
+        ["crop x <i>ema</i> interaction", "−0.50", "−1.00 to +0.00", "no spread", "+0.0", "+0.0 to +0.0", "no spread"],
+    ]
+    drawn = page.evaluate("document.querySelector('.js-plotly-plot').data.map(trace => trace.x.length)")
+    assert drawn == [3, 3], "accuracy and time"
+    assert page.inner_text(".chart figcaption") == "Effect of each change"
+    assert page.locator("table[aria-label='Designs'] td >> text=3").count() > 0
+
+
+def test_times_to_an_accuracy_show_every_trial(page, answers):
+    open_answer(page, answers, "time-to-")
+    assert [row[:4] for row in cells(page, "Trials")] == [
+        ["A base", "0", "reached", "10 s"],
+        ["A base", "1", "reached", "12 s"],
+        ["B <b>fast</b>", "0", "missed", "4.0 s"],
+    ]
+    assert cells(page, "Designs")[0] == ["A base", "2 of 2", "11 s", "10 s to 12 s", "3"]
+    drawn = page.evaluate("document.querySelector('.js-plotly-plot').data.map(trace => trace.x.length)")
+    assert drawn == [2, 1, 1], "a point a trial, and the mean of those that reached the target"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def test_a_run_shows_config_and_what_differs(page, server):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.folders import MadeRun, make_comparison, make_run, make_sweep
+from catalog.folders import MadeRun, make_ablation, make_comparison, make_run, make_sweep, make_time_to
 from windtunnel import __version__
 from windtunnel.ui.hub import Hub
 from windtunnel.ui.static_files import find_plotly
@@ -46,7 +46,18 @@ def test_every_view_has_its_answer(serve, runs):
     told = page.get("comparison", {"id": f"comparisons/{comparison.name}"}).json
     assert [design["n"] for design in told["designs"]] == [3, 3]
     assert told["designs"][0]["accuracy_mean"] == pytest.approx(40)
+    assert (told["kind"], told["effects"], told["attempts"]) == ("comparison", [], [])
     assert folder.path.is_dir()
+
+
+def test_ablations_and_times_to_an_accuracy_have_answers_of_their_own(serve, runs):
+    ablation, times = make_ablation(runs), make_time_to(runs)
+    page = serve(runs)
+    told = page.get("comparison", {"id": f"comparisons/{ablation.name}"}).json
+    assert (told["kind"], told["effects"][0]["points"]) == ("ablation", [0.25, 0.5, 0.75])
+    told = page.get("comparison", {"id": f"comparisons/{times.name}"}).json
+    assert (told["kind"], [one["seconds"] for one in told["attempts"]]) == ("time_to", [10.0, 12.0, 4.0])
+    assert [design["n"] for design in told["designs"]] == [0, 0]
 
 
 def test_runs_that_wait_are_listed_without_a_folder(serve, runs):

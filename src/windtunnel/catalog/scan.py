@@ -14,7 +14,7 @@ Kind = Literal["run", "sweep", "comparison", "folder"]
 DEEPEST = 6
 MOST_FOLDERS = 50_000
 _SETTLED_S = 2.0  # file systems stamp a folder in ticks: one listed this soon after a change is listed once more
-_ANSWERS = {"comparison.json", "ablation.json"}
+_ANSWERS = {"comparison.json", "ablation.json", "time_to.json"}
 _SKIPPED = {"checkpoints", "dispatch", "orders", "trials"}
 
 

@@ -136,7 +136,16 @@ def describe_comparison(reader: ComparisonReader, view: ComparisonView) -> dict[
         for design in view.designs
     ]
     row = vars(reader.row) if reader.row else None
-    return {"row": row, "metric": view.metric, "designs": designs, "verdicts": view.verdicts, "note": view.note}
+    return {
+        "row": row,
+        "kind": view.kind,
+        "metric": view.metric,
+        "designs": designs,
+        "verdicts": view.verdicts,
+        "note": view.note,
+        "effects": [asdict(effect) for effect in view.effects],
+        "attempts": [asdict(attempt) for attempt in view.attempts],
+    }
 
 
 def _describe_point(reader: SweepReader, point: PointResult, known: frozenset[str]) -> list[dict[str, Any]]:

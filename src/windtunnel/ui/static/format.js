@@ -46,6 +46,13 @@ export function bytes(value) {
   return mebibytes < 1024 ? `${mebibytes.toFixed(mebibytes < 10 ? 1 : 0)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }
 
+/** Counted operations in units of 10^12: 2.375e14 becomes "238". */
+export function tera(operations) {
+  if (!known(operations)) return MISSING;
+  const tera = operations / 1e12;
+  return tera < 1000 ? String(Number(tera.toPrecision(3))) : grouped(Math.round(tera));
+}
+
 /** Seconds since 1970 as "22 Nov 12:03", in the reader's zone. */
 export function shortMoment(seconds) {
   if (!known(seconds)) return MISSING;

@@ -125,6 +125,20 @@ export function axis(special = {}) {
   };
 }
 
+/**
+ * What a chart of a few rows, each with a name, adds to its layout: the names stand above their rows, since beside
+ * them they would take most of a narrow screen.
+ * @param {string[]} labels - of the rows, top to bottom, as `plain` gives them
+ */
+export function namedRows(labels) {
+  const place = { xref: "paper", x: 0, xanchor: "left", yref: "y", yanchor: "bottom", yshift: 10, showarrow: false };
+  return {
+    margin: { l: 16, r: 16, t: 10, b: 44 },
+    yaxis: axis({ type: "category", autorange: "reversed", showticklabels: false }),
+    annotations: labels.map((text) => ({ ...place, y: text, text, font: { color: themeColour("muted") } })),
+  };
+}
+
 function houseLayout() {
   const surface = themeColour("surface");
   return {

@@ -1,12 +1,15 @@
-/** One comparison: accuracy against time with intervals, every trial, and what was decided. */
+/** One comparison, ablation or time to an accuracy: its chart, what was decided, its tables. */
 
 import { get } from "./api.js";
 import { el, emptyState, fill, plainTable } from "./dom.js";
-import { duration, plural } from "./format.js";
+import { buildEffects, effectTable } from "./effects.js";
+import { duration, plural, tera } from "./format.js";
 import { axis, Chart, plain } from "./plot.js";
 import { link } from "./router.js";
 import { seriesColour } from "./selection.js";
+import { attemptTable, buildTimes, timeTable } from "./times.js";
 
+const PLANE = "Accuracy against time";
 const SYMBOLS = ["circle", "square", "triangle-up", "cross", "star", "hexagon"];
 
 /** The view of one comparison. */
@@ -14,9 +17,11 @@ export class ComparisonView {
   #ended = new AbortController();
   #app;
   #id;
-  #chart = new Chart({ title: "Accuracy against time", height: 400 });
+  #row = "";
+  #kind = "comparison";
+  #chart = new Chart({ title: PLANE, height: 400 });
   #verdict = el("section", { class: "card verdict", "aria-label": "Verdict" });
-  #designs = el("section", { class: "card" });
+  #tables = el("div", { class: "stack" });
   #charted = el("div", { class: "card filled" }, this.#chart.element);
   #missing = el("div", { hidden: true });
 
@@ -27,7 +32,7 @@ export class ComparisonView {
     const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/comparisons" }, "Comparisons"));
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title));
     const parts = el("div", { class: "split" }, this.#charted, this.#verdict);
-    this.element = el("div", { class: "view" }, crumbs, head, this.#missing, parts, this.#designs);
+    this.element = el("div", { class: "view" }, crumbs, head, this.#missing, parts, this.#tables);
     app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
     this.#load();
   }
@@ -39,10 +44,12 @@ export class ComparisonView {
 
   #follow(change) {
     const mine = (id) => this.#app.store.runs.get(id)?.parent === this.#id;
-    if (change.all || change.runs.some(mine) || change.removed.includes(this.#id)) this.#load();
+    const row = JSON.stringify(this.#app.store.comparisons.get(this.#id));
+    if (change.all || change.runs.some(mine) || change.removed.includes(this.#id) || row !== this.#row) this.#load();
   }
 
   async #load() {
+    this.#row = JSON.stringify(this.#app.store.comparisons.get(this.#id));
     try {
       this.#show(await get("comparison", { id: this.#id }));
     } catch (problem) {
@@ -53,7 +60,10 @@ export class ComparisonView {
 
   #show(answer) {
     this.#missing.hidden = true;
-    this.#chart.draw(() => build(answer));
+    const { title, build, tables } = partsOf(answer);
+    if (answer.kind !== this.#kind) this.#replaceChart(title);
+    this.#kind = answer.kind;
+    this.#chart.draw(build);
     const lines = (answer.verdicts?.length ? answer.verdicts : ["No verdict yet: it comes with the last trial."]).map(
       (text) => el("p", {}, text),
     );
@@ -63,12 +73,37 @@ export class ComparisonView {
       ...lines,
       answer.note ? el("p", { class: "quiet" }, answer.note) : null,
     );
-    fill(this.#designs, el("h2", {}, "Designs"), designTable(answer.designs));
+    fill(this.#tables, ...tables.map(([head, table]) => el("section", { class: "card" }, el("h2", {}, head), table)));
+  }
+
+  #replaceChart(title) {
+    this.#chart.destroy();
+    this.#chart = new Chart({ title, height: 400 });
+    fill(this.#charted, this.#chart.element);
   }
 }
 
+/** What is shown of an answer of each kind; an ablation under way has trials but no effects yet. */
+function partsOf(answer) {
+  if (answer.kind === "ablation" && answer.effects.length) {
+    const tables = [
+      ["Effects", effectTable(answer.effects)],
+      ["Variants", designTable(answer.designs)],
+    ];
+    return { title: "Effect of each change", build: () => buildEffects(answer.effects), tables };
+  }
+  if (answer.kind === "time_to") {
+    const tables = [
+      ["Designs", timeTable(answer)],
+      ["Trials", attemptTable(answer)],
+    ];
+    return { title: "Time to the target", build: () => buildTimes(answer), tables };
+  }
+  return { title: PLANE, build: () => buildPlane(answer), tables: [["Designs", designTable(answer.designs)]] };
+}
+
 function designTable(designs) {
-  const heads = ["design", "trials", "accuracy, mean", "95% interval", "time, mean", "95% interval", "curves"];
+  const heads = ["design", "trials", "accuracy, mean", "95% interval", "time, mean", "95% interval", "TFLOP", "curves"];
   const rows = designs.map((design, at) => [
     el("span", {}, swatch(at), design.name),
     String(design.n),
@@ -76,13 +111,14 @@ function designTable(designs) {
     interval(design.accuracy_interval, points),
     duration(design.seconds_mean),
     interval(design.seconds_interval, duration),
+    tera(design.flops),
     design.runs?.length
       ? el("a", { href: link("runs", { select: design.runs }) }, plural(design.runs.length, "run"))
       : "–",
   ]);
   return plainTable(
     "Designs",
-    heads.map((label, at) => ({ label, class: at && at < 6 ? "number" : null })),
+    heads.map((label, at) => ({ label, class: at && at < heads.length - 1 ? "number" : null })),
     rows,
   );
 }
@@ -101,7 +137,7 @@ function interval(bounds, show) {
   return bounds ? `${show(bounds[0])} to ${show(bounds[1])}` : "–";
 }
 
-function build({ designs, metric }) {
+function buildPlane({ designs, metric }) {
   const traces = designs.flatMap((design, at) => [trials(design, at), ...mean(design, at)]);
   const layout = {
     uirevision: "same",

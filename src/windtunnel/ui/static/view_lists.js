@@ -66,7 +66,9 @@ export class ComparisonsView {
   title = "Comparisons";
 
   constructor(app) {
-    const hint = "A comparison trains two designs in turn and says which is better, and how sure that is.";
+    const hint =
+      "A comparison trains two designs in turn and says which is better, and how sure that is. " +
+      "Ablations and times to an accuracy are listed here, too.";
     const command = "windtunnel compare quickstart mine.yaml";
     this.list = new List(app, {
       kind: "comparison",
