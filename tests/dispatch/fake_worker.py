@@ -63,6 +63,10 @@ def end_at_once():
             end("crash", "RuntimeError: it broke", 1)
         case "usage":
             end("usage", "data.batch_size: too large", 2)
+        case "full" if ATTEMPT == 1:
+            end("storage", "[Errno 28] No space left on device: 'state.pt'", 87)
+        case "fullest" if ATTEMPT == 1:
+            sys.exit(87)  # not even a result could be written
         case "once" if ATTEMPT == 1:
             end("usage", "data.source: its disk is not mounted", 2)
         case "insatiable":
