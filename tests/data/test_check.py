@@ -98,6 +98,14 @@ def test_a_public_set_of_another_size_is_remarked(tmp_path, sets):
     assert "train has 4 images; the public set has 60000" in remarks
 
 
+def test_a_folder_of_grey_images_is_checked_as_one(tmp_path, sets, capsys):
+    grey = sets.make_images(4, 5, 6, 1)
+    sets.write_image_folder(tmp_path / "grey", {"": {"a": grey[:2], "b": grey[2:]}})
+    code, out, _ = run(capsys, "check", str(tmp_path / "grey"))
+    assert (code, out.partition(", ")[0]) == (0, "grey: 2 classes")
+    assert ", 5x6x1, " in out
+
+
 def test_check_of_a_damaged_file_exits_2(tmp_path, capsys):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     code, _, err = run(capsys, "check", str(tmp_path / "x.npz"))
