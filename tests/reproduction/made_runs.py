@@ -1,7 +1,10 @@
 """Reproductions as they would be read back, without training anything."""
 
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.problems import validate_tree
 from windtunnel.core.reports import EpochReport
 from windtunnel.report.load import Run
+from windtunnel.reproduction.cutting import cut_experiment
 from windtunnel.reproduction.types import Cut, Plan, PlannedRun, Reproduced
 
 
@@ -35,3 +38,9 @@ def make_reproduction(report, folder, runs, *, left_out=(), reductions=()):
 def find_blocks(chapters, kind):
     """Return the blocks of a type in all chapters."""
     return [block for chapter in chapters for block in chapter.blocks if isinstance(block, kind)]
+
+
+def cut_all(report, cut, sizes):
+    """Return the report's runs cut and read back as a frozen plan's are, with all checks."""
+    experiments = [cut_experiment(run.experiment, cut, report.limits, sizes) for run in report.build_runs()]
+    return [validate_tree(Experiment, one.model_dump(mode="json"), one.name) for one in experiments]

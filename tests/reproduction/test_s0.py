@@ -8,20 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproduction.made_runs import find_blocks, make_reproduction, make_run
+from reproduction.made_runs import cut_all, find_blocks, make_reproduction, make_run
 from windtunnel.catalog.timeline import DeviceLane, MemorySteps, QueueSteps, Span, Timeline
 from windtunnel.config.data import DataConfig, Digits
 from windtunnel.recipes.s0 import build_s0
 from windtunnel.report.document import Picture, Table
 from windtunnel.reproduction import s0_files
 from windtunnel.reproduction.beside import build_table, explain
+from windtunnel.reproduction.cutting import Sizes
 from windtunnel.reproduction.narrowing import narrow_network
 from windtunnel.reproduction.s0 import REPORT, build_runs
 from windtunnel.reproduction.s0_figures import TABLES, list_cells
 from windtunnel.reproduction.s0_files import count_cost, read_costs, write_s0_files
 from windtunnel.reproduction.s0_packing import describe_packing, measure_packing
 from windtunnel.reproduction.s0_tables import best_percent, present_s0
-from windtunnel.reproduction.types import Beside
+from windtunnel.reproduction.types import Beside, Cut
 
 ROWS = ((0.5, 0.6, 1.0), (0.9, 0.8, 0.5), (0.95, 0.7, 0.7))
 
@@ -79,6 +80,13 @@ def _count(experiment):
     with torch.device("meta"):
         network = experiment.model.build(num_classes=10, in_channels=3, image_size=(32, 32))
     return sum(one.numel() for one in network.parameters())
+
+
+def test_every_run_can_be_cut():
+    cut = cut_all(REPORT, Cut(epochs=0.04, images=2000, width=0.5), Sizes(40_000, 5_000, 5_000))
+    assert {(one.train.epochs, one.data.train_limit, one.data.split.test) for one in cut} == {(8.0, 2000, 0.1)}
+    assert {round(one.schedule.warmup_epochs, 6) for one in cut} == {0.2}
+    assert len({one.model.model_dump_json() for one in cut}) == 13
 
 
 def test_training_and_validation_are_the_best_of_any_epoch_and_test_is_the_end_s(found):

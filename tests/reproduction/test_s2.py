@@ -2,15 +2,16 @@
 
 import pytest
 
-from reproduction.made_runs import find_blocks, make_reproduction, make_run
+from reproduction.made_runs import cut_all, find_blocks, make_reproduction, make_run
 from windtunnel.models.hub import RESNET18
 from windtunnel.report.document import Picture, Table
 from windtunnel.reproduction.beside import build_table, explain
+from windtunnel.reproduction.cutting import Sizes
 from windtunnel.reproduction.narrowing import narrow_network
 from windtunnel.reproduction.s2 import REPORT, build_grid, build_runs
 from windtunnel.reproduction.s2_figures import AZURE, EXTENDED, FEARLESS, PRETRAINED, RICH, list_settings
 from windtunnel.reproduction.s2_tables import present_s2, read_figures
-from windtunnel.reproduction.types import Beside
+from windtunnel.reproduction.types import Beside, Cut
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +131,14 @@ def test_a_page_without_any_result_can_be_written(tmp_path):
     chapters = present_s2(nothing)
     assert find_blocks(chapters, Picture) == []
     assert len(build_table(named(nothing), nothing).texts()) == 8
+
+
+def test_every_run_can_be_cut():
+    *grid, longer = cut_all(REPORT, Cut(epochs=0.16, images=3000, width=0.25), Sizes(45_000, 5_000, 0))
+    assert {one.train.epochs for one in grid} == {8.0}
+    assert {one.schedule.t_max for one in grid if one.schedule.name == "cosine"} == {8.0}
+    assert (longer.train.epochs, longer.schedule.t_max, longer.model.stem) == (16.0, 16.0, 16)
+    assert {round(one.data.split.validation, 6) for one in (*grid, longer)} == {0.02}
 
 
 def test_only_the_pre_activation_network_has_a_width_to_narrow():
