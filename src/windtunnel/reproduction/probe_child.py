@@ -39,9 +39,14 @@ def main() -> None:
                 ready = ready or time.time()
                 answer = measure_pace(parts) | {"ready": ready}
         except UsageError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
+            _tell({"error": str(error)})
             return
-        print(json.dumps(answer), flush=True)
+        _tell(answer)
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def measure_pace(parts: Parts) -> dict[str, Any]:
