@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -13,7 +14,7 @@ TAG = "FAULT_LIFE"
 """Set in every command's environment, which all processes it starts inherit."""
 
 _CRASHED = 70
-_LOOK_EVERY_S = 0.002
+_LOOK_EVERY_S, _LAST_WORDS_S = 0.002, 2.0
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,12 @@ class Command:
     Args:
         pid: its process, and its group.
         begun: when, by the monotonic clock.
+        writer: writes down what it prints, so that a limit on its own files does not silence it.
     """
 
     pid: int
     begun: float
+    writer: subprocess.Popen[bytes]
 
     def wait(self, timeout_s: float) -> int | None:
         """Return its exit code, negative for a signal, or None when it has not ended in time."""
@@ -34,6 +37,7 @@ class Command:
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                self._hear_out()
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() >= until:
                 return None
@@ -46,6 +50,14 @@ class Command:
         except ProcessLookupError:  # it has not come to lead a group yet
             os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        self._hear_out()
+
+    def _hear_out(self) -> None:
+        try:
+            self.writer.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:  # a process that it started holds its output still
+            self.writer.kill()
+            self.writer.wait()
 
 
 def start(
@@ -66,11 +78,16 @@ def start(
         before: called in the new process first.
     """
     sys.stdout.flush()
+    output, printed = os.pipe()
+    with log.open("ab") as file:
+        writer = subprocess.Popen(["cat"], stdin=output, stdout=file)
     begun = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _be_the_command(words, folder, log, environment, before)
-    return Command(pid, begun)
+        _be_the_command(words, folder, printed, environment, before)
+    for number in (output, printed):
+        os.close(number)
+    return Command(pid, begun, writer)
 
 
 def find_processes(tag: str) -> list[int]:
@@ -108,14 +125,13 @@ def kill_all(tag: str) -> None:
 
 
 def _be_the_command(
-    words: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str], before: Callable[[], None]
+    words: Sequence[str], folder: Path, output: int, environment: Mapping[str, str], before: Callable[[], None]
 ) -> None:
     code = _CRASHED
     try:
         os.setsid()
         os.chdir(folder)
         os.environ.update(environment)
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for number, target in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(number, target)

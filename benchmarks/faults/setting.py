@@ -66,6 +66,11 @@ class Setting:
         wait_until_gone(f"reference-{life.name}", GONE_S)
         return life
 
+    def expect(self, verb: Verb, seconds: float) -> None:
+        """Take note of how long the command takes now, undisturbed."""
+        self.seconds[verb.name] = seconds
+        self.writing_seconds[verb.name] = min(self.writing_seconds[verb.name], seconds)
+
     def begin(self, verb: Verb, name: str) -> Path:
         """Return a new life of the command, with what is there before it."""
         life = self.folder / "lives" / name

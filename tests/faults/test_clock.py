@@ -4,13 +4,14 @@ import time
 from contextlib import closing
 from datetime import datetime
 
+import psutil
 import pytest
 
 from catalog.folders import QUICKSTART, MadeRun, make_sweep
 from dispatch.fakes import SETTINGS, Kit
 from windtunnel.catalog.catalog import Catalog
 from windtunnel.catalog.timeline import read_timeline
-from windtunnel.core.steady import SteadyClock
+from windtunnel.core.steady import SteadyClock, read_process_age
 from windtunnel.dispatch.fixed import FixedJobs
 from windtunnel.dispatch.journal import Journal, hold_folder, read_journal
 from windtunnel.training import folder as folders
@@ -60,6 +61,13 @@ def test_a_steady_clock_goes_on_as_the_machines_is_set_back(clock):
 def test_a_steady_clock_never_tells_a_time_before_what_is_written(clock):
     written = clock() + HOUR_S
     assert SteadyClock(not_before=written).now() >= written
+
+
+def test_a_process_is_as_old_as_it_truly_is(clock):
+    before = read_process_age()
+    clock.ahead = -HOUR_S
+    assert 0 <= read_process_age() - before < 60
+    assert abs(before - (clock() + HOUR_S - psutil.Process().create_time())) < 5
 
 
 def test_a_journal_opened_under_an_earlier_clock_goes_on_behind_its_last_line(clock, tmp_path):

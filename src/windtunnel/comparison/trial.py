@@ -24,6 +24,7 @@ from windtunnel.config.problems import validate_tree
 from windtunnel.core.device import describe_device, resolve_device
 from windtunnel.core.files import write_json
 from windtunnel.core.secrets import hide_in_tracebacks
+from windtunnel.core.steady import read_process_age
 from windtunnel.training.assemble import assemble, initialise_from_data
 from windtunnel.training.environment import process_settings
 from windtunnel.training.run import train_in
@@ -97,7 +98,7 @@ def main() -> None:
     result = train_in(folder, experiment)
     if result.status == "interrupted":
         sys.exit(result.exit_code)
-    alive = time.time() - psutil.Process().create_time()
+    alive = read_process_age()
     write_json(
         folder / "trial.json",
         {
