@@ -4,10 +4,11 @@ Whoever wrote such a file, or damaged it: a value that is missing or of another 
 ValueError or AttributeError, which :mod:`windtunnel.catalog.comparisons` catches.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from windtunnel.comparison.ratios import percent_of_estimate
 
 Tree = Mapping[str, Any]
 Triple = tuple[float, float, float]
@@ -105,7 +106,7 @@ def _read_effect(effect: Tree) -> EffectRow:
         is_interaction=len(effect["changes"]) > 1,
         points=_triple(points),
         points_p=_number(points.get("p_adjusted")),
-        percent=_as_percent(_triple(time)),
+        percent=percent_of_estimate(time),
         percent_p=_number(time.get("p_adjusted")),
     )
 
@@ -120,11 +121,6 @@ def _read_attempt(one: Tree) -> AttemptRow:
         accuracy=100 * float(one["accuracy"]),
         flops=float(one["flops"]),
     )
-
-
-def _as_percent(logarithms: Triple) -> Triple:
-    low, mean, high = (100 * math.expm1(min(value, 700)) for value in logarithms)
-    return low, mean, high
 
 
 def _describe_ratio(ratio: Tree, base: str) -> str:

@@ -7,6 +7,7 @@ import typer
 from windtunnel.cli.compare_texts import EXPLANATION, Progress, describe_load, describe_plan, figures_row, interval
 from windtunnel.cli.options import AsJson, Overrides, Quiet, Reference, RunsDir
 from windtunnel.cli.tables import format_table
+from windtunnel.comparison.ratios import percent_of_estimate
 
 if TYPE_CHECKING:
     from windtunnel.comparison.ablation import Ablation, Effect, Estimate
@@ -103,9 +104,7 @@ def describe(found: "Ablation", alpha: float) -> str:
 
 
 def _row(effect: "Effect", alpha: float) -> dict[str, Any]:
-    from windtunnel.comparison.ablation import tuple_of_percent
-
-    points, (low, mean, high) = effect.points, tuple_of_percent(effect.time)
+    points, (low, mean, high) = effect.points, percent_of_estimate(vars(effect.time))
     confidence = f"{1 - alpha:.0%} CI"
     return {
         "change": effect.label,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.tables import format_table
+from windtunnel.comparison.ratios import percent_more
 from windtunnel.report.numbers import format_tera
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def figures_row(figures: "Figures") -> dict[str, Any]:
 
 def _answer_rows(answer: "Answer") -> list[dict[str, Any]]:
     points, time = answer.accuracy_finding, answer.time_finding
-    low, high = (percent_longer(end) for end in (time.low, time.high))
+    low, high = (percent_more(end) for end in (time.low, time.high))
     return [
         {
             "against A": f"{answer.letter} points",
@@ -166,7 +167,7 @@ def _answer_rows(answer: "Answer") -> list[dict[str, Any]]:
         },
         {
             "against A": f"{answer.letter} time %",
-            "difference": f"{percent_longer(time.difference):+.1f}",
+            "difference": f"{percent_more(time.difference):+.1f}",
             points.interval_name: interval(low, high, 1, "+"),
             **_tests(answer.time, answer.time_p),
             "settled": _settled(time),
@@ -194,11 +195,6 @@ def _power_line(answer: "Answer", pairs: int) -> str:
     return (
         f"To show a true difference of {margin:.3g} points to {answer.letter}, {needed} trials each are needed: {more}."
     )
-
-
-def percent_longer(log_ratio: float) -> float:
-    """Return how much more time a ratio of times is, in percent; negative is faster."""
-    return 100 * math.expm1(log_ratio) if log_ratio < 700 else math.inf
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -14,6 +14,7 @@ from windtunnel.comparison.answer import Comparison, evaluate_trials
 from windtunnel.comparison.changes import Change
 from windtunnel.comparison.contest import Contest, Rules, set_up
 from windtunnel.comparison.provenance import describe_making
+from windtunnel.comparison.ratios import percent_of_estimate
 from windtunnel.comparison.run import folder_of
 from windtunnel.comparison.statistics import adjust_holm
 from windtunnel.comparison.trials import Trial, hold_comparison, run_trials
@@ -253,15 +254,9 @@ def _bar(effect: Effect) -> Bar:
     return Bar(
         label=effect.label,
         points=(effect.points.low, effect.points.mean, effect.points.high),
-        time_percent=tuple_of_percent(effect.time),
+        time_percent=percent_of_estimate(vars(effect.time)),
         is_interaction=len(effect.changes) > 1,
     )
-
-
-def tuple_of_percent(estimate: Estimate) -> tuple[float, float, float]:
-    """Return low, mean and high of a logarithm of a ratio of times as percent more time."""
-    low, mean, high = (100 * math.expm1(min(value, 700)) for value in (estimate.low, estimate.mean, estimate.high))
-    return low, mean, high
 
 
 def _as_json(contest: Contest, changes: Sequence[Change], found: Ablation) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from windtunnel.comparison.ablation import Estimate, tuple_of_percent
+from windtunnel.comparison.ratios import percent_of_estimate
 from windtunnel.errors import CheckpointError
 from windtunnel.publish.comparison_page import describe_end, find_first_run, list_designs, list_facts
 from windtunnel.publish.shared import describe_code, describe_environments, read_config
@@ -72,7 +72,7 @@ def _list_effects(found: Tree, confidence: float) -> Table:
 
 def _effect_row(effect: Tree) -> tuple[Any, ...]:
     points, time = effect["points"], effect["time"]
-    low, mean, high = tuple_of_percent(Estimate(**time))
+    low, mean, high = percent_of_estimate(time)
     return (
         " x ".join(effect["changes"]),
         points["mean"],
@@ -115,6 +115,6 @@ def _bar(effect: Tree) -> Bar:
     return Bar(
         label=" x ".join(effect["changes"]),
         points=(points["low"], points["mean"], points["high"]),
-        time_percent=tuple_of_percent(Estimate(**effect["time"])),
+        time_percent=percent_of_estimate(effect["time"]),
         is_interaction=len(effect["changes"]) > 1,
     )

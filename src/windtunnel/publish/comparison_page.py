@@ -1,10 +1,10 @@
 """A comparison as a document."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from windtunnel.comparison.ratios import percent_more
 from windtunnel.errors import CheckpointError
 from windtunnel.publish.shared import compare_settings, describe_code, describe_environments, read_config
 from windtunnel.report.comparison import load_clouds, plot_losses, plot_plane
@@ -150,16 +150,12 @@ def _answer_row(name: str, answer: Tree) -> tuple[Any, ...]:
         _interval(accuracy),
         answer["accuracy_p"],
         _DECISIONS[answer["accuracy_finding"]["decision"]],
-        _percent_more(time["difference"]),
-        None if _interval(time) is None else (_percent_more(time["low"]), _percent_more(time["high"])),
+        percent_more(time["difference"]),
+        None if _interval(time) is None else (percent_more(time["low"]), percent_more(time["high"])),
         answer["time_p"],
         _DECISIONS[answer["time_finding"]["decision"]],
         answer["trials_for_margin"],
     )
-
-
-def _percent_more(log_ratio: float) -> float:
-    return 100 * math.expm1(min(log_ratio, 700))
 
 
 def _describe_designs(folder: Path, found: Tree) -> list[Block]:
