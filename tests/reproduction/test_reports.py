@@ -179,6 +179,12 @@ def test_s1_s_page_has_its_trials_beside_ours(tmp_path, monkeypatch):
     assert [picture.name for picture in losses.pictures] == ["loss-baseline", "loss-modified"]
 
 
+def test_s1_s_seconds_at_full_protocol_are_those_of_another_machine(tmp_path):
+    full, cut = (make_reproduction(s1.REPORT, tmp_path, {}, reductions=said) for said in ((), ("less",)))
+    assert s1._explain(full, "So.").cause == "other machine"
+    assert s1._explain(cut, "So.") is None, "the rule decides"
+
+
 def make_trial(folder, seconds, accuracy):
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text("name: x\n")

@@ -34,7 +34,7 @@ from windtunnel.report.load import Run
 
 ReportName = Literal["S0", "S1", "S2", "S3", "S4"]
 _WITHOUT_EFFECT = ("runtime.", "data.source.path=", "data.placement=", "data.workers=", "evaluate.batch_size=")
-Cause = Literal["none", "reduced budget", "our fix", "set by hand", "unknown", "not run"]
+Cause = Literal["none", "reduced budget", "our fix", "set by hand", "other machine", "unknown", "not run"]
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class Explanation:
     """Why our figures are not the report's.
 
     Args:
-        cause: ``none`` for no difference, ``not run`` where we have no figure.
+        cause: ``none`` for no difference, ``other machine`` for times, ``not run`` where we have no figure.
         sentence: for people.
     """
 
