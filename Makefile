@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # Bytecode is kept, whatever the surroundings say: tests start many processes, and each would compile the package again.
 TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python
 
-.PHONY: help quickstart test coverage flakes check format bench docs packages clean
+.PHONY: help quickstart test coverage flakes check audit format bench docs packages clean
 
 help:
 	@echo "make quickstart   install into $(VENV), train a small network, say where its picture is"
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage     the tests again, and which branches they leave out"
 	@echo "make flakes       the tests ten times, and which fail now and then"
 	@echo "make check        lint, formatting, types, layers"
+	@echo "make audit        which of the versions in constraints.txt have known weaknesses; asks pypi.org"
 	@echo "make format       format the source"
 	@echo "make bench        the measurements of docs/results.md"
 	@echo "make docs         the documentation as pages, into build/docs"
@@ -43,6 +44,11 @@ check: $(VENV)/.developer
 	@$(VENV)/bin/ruff format --quiet --check .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo --no-cache >$(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
+
+# Strict: a version that the database does not know counts as a failure, not as safe. The tool has an environment of its
+# own, so that what it needs itself is not among the packages of windtunnel.
+audit: $(VENV)/audit/bin/pip-audit
+	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r constraints.txt
 
 format: $(VENV)/.developer
 	@$(VENV)/bin/ruff check --quiet --fix .
@@ -73,6 +79,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing windtunnel into $(VENV) (once; PyTorch is large)"
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
+
+$(VENV)/audit/bin/pip-audit: | $(VENV)/bin/python
+	@$(VENV)/bin/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit==2.10.1
 
 $(VENV)/.docs: $(VENV)/.installed
 	@echo "installing what builds the documentation into $(VENV) (once)"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from windtunnel.config.augment import POLICIES
 from windtunnel.config.base import ComponentOf, component_name
 from windtunnel.config.experiment import Experiment
 
@@ -53,6 +54,7 @@ def _config(cls: type[BaseModel], path: str, depth: int) -> st.SearchStrategy[di
             required[name] = st.just(FIXED[here])
             continue
         value = _sometimes_odd(_value(field.annotation, tuple(field.metadata), here, depth + 1))
+        value = _or_policy(value) if here == "augment" else value
         (required if field.is_required() else optional)[name] = value
     return st.fixed_dictionaries(required, optional=optional if depth <= _DEEPEST else {})
 
@@ -60,6 +62,16 @@ def _config(cls: type[BaseModel], path: str, depth: int) -> st.SearchStrategy[di
 def _sometimes_odd(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     # hypothesis favours the ends of a range: one value in its middle is drawn about as seldom as it looks
     return st.integers(0, _ONE_IN).flatmap(lambda roll: ODD_VALUES if roll == _ONE_IN // 3 else strategy)
+
+
+def _or_policy(ops: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return mostly ``ops``, and now and then the name of a policy."""
+    return st.integers(0, 4).flatmap(lambda roll: st.sampled_from(sorted(POLICIES)) if roll == 1 else ops)
+
+
+def components(annotation: Any, path: str) -> st.SearchStrategy[Any]:
+    """Components of a union, e.g. ``StrategyConfig``, as a YAML file would hold them; ``path`` is the field's."""
+    return _value(annotation, (), path, 1)
 
 
 def _value(annotation: Any, metadata: tuple[Any, ...], path: str, depth: int) -> st.SearchStrategy[Any]:

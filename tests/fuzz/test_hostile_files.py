@@ -29,8 +29,8 @@ from windtunnel.data.spec import DatasetSpec
 from windtunnel.data.unlabelled import read_images
 from windtunnel.errors import DataError, UsageError
 
-_BOMB = 160 << 20  # what one would unfold to
-_BOUND = 80 << 20
+_BOMB = 96 << 20  # what one would unfold to
+_BOUND = 48 << 20
 _STATUS = Path("/proc/self/status")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from catalog.folders import make_comparison, make_run, make_sweep
 from ui.api_schema import _GET, describe_api
 
-EXAMPLES = int(os.environ.get("WINDTUNNEL_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("WINDTUNNEL_FUZZ_EXAMPLES", "5"))
 CAMPAIGN = settings(
     max_examples=EXAMPLES,
     suppress_health_check=list(HealthCheck),

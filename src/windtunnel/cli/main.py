@@ -1,5 +1,6 @@
 """The ``windtunnel`` command: finds the verb, imports only that one, turns errors into exit codes."""
 
+import errno
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"windtunnel: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            print(f"windtunnel: {str(error.filename)[:80]!r}...: no file has so long a name", file=sys.stderr)
+            sys.exit(2)
         _explain_disk(error)
         sys.exit(1)
 

@@ -1,5 +1,6 @@
 """A sweep: a base experiment, a space of settings around it, how the space is searched and what is best."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -29,6 +30,8 @@ _RESERVED = {
     "evaluate.test": "a sweep never reads the test split; `windtunnel sweep test` does, for one run",
 }
 
+_MOST_STEPS = 1e15  # beyond, a step is less than what tells two numbers apart
+_MOST_LISTED = 100_000
 _RANGE_FIELDS = ("min", "max", "log", "integer", "step")
 
 
@@ -212,6 +215,12 @@ class SweepConfig(FrozenConfig):
             endless = [path for path, axis in self.space.items() if axis.values is None and not is_countable(axis)]
             if endless:
                 raise ValueError(f"a grid needs values or a step for {', '.join(endless)}; or use strategy random")
+            long = [path for path, axis in self.space.items() if _count_steps(axis) > _MOST_LISTED]
+            if long:
+                raise ValueError(
+                    f"a grid would list more than {_MOST_LISTED:,} values of {', '.join(long)}; take larger steps, or "
+                    "use strategy random"
+                )
         return self
 
     @model_validator(mode="after")
@@ -235,6 +244,13 @@ def condition_axis(space: Mapping[str, Axis], path: str) -> str | None:
     return parent if parent != path and parent in space else None
 
 
+def _count_steps(axis: Axis) -> float:
+    """Return how many steps lie between an axis's ends; 0 for listed values."""
+    if axis.min is None or axis.max is None:
+        return 0.0
+    return (axis.max - axis.min) / (axis.step or 1.0)
+
+
 def _is_told(value: Any) -> bool:
     return value is not None and value is not False and value != {}
 
@@ -244,6 +260,8 @@ def _check_range(low: float, high: float, *, log: bool, integer: bool, step: flo
         raise ValueError(f"min {low:g} must be below max {high:g}")
     if log and low <= 0:
         raise ValueError(f"log needs min above 0, not {low:g}")
+    if not math.isfinite(high - low) or (high - low) / (step or 1.0) > _MOST_STEPS:
+        raise ValueError(f"the range from {low:g} to {high:g} is too wide for steps of {step or 1.0:g}")
     if step is not None and step > high - low:
         raise ValueError(f"step {step:g} is more than the whole range from {low:g} to {high:g}")
     fractions = [number for number in (low, high, step) if number is not None and not float(number).is_integer()]

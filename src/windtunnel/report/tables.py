@@ -107,6 +107,5 @@ def _headings(column: Column, *, pair: bool) -> Sequence[str]:
 
 def _values(cell: Cell, *, pair: bool) -> Sequence[Cell]:
     if not pair:
-        # readers take a bare carriage return for the end of a line, and the csv module does not quote it
-        return (cell.replace("\r", " ") if isinstance(cell, str) else cell,)
+        return (cell,)
     return (None, None) if cell is None else tuple(cell)

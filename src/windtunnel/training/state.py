@@ -48,12 +48,18 @@ class TrainState:
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave, tensors moved to this state's device."""
+        """Take over what :meth:`state_dict` gave, tensors moved to this state's device.
+
+        Raises:
+            AttributeError: there is something else in it.
+            TypeError: a value is of another kind.
+        """
         for name, value in state.items():
             mine = getattr(self, name)
+            kind = float | None if name == "best_metric" else type(mine)
+            if not isinstance(value, kind):
+                raise TypeError(f"state.{name} is {type(value).__name__}, not {kind}")
             if isinstance(mine, Tensor):
                 mine.copy_(value)
-            elif name == "best_metric" or isinstance(value, type(mine)):
-                setattr(self, name, value)
             else:
-                raise TypeError(f"state.{name} is {type(value).__name__}, not {type(mine).__name__}")
+                setattr(self, name, value)
