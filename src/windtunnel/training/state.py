@@ -59,7 +59,7 @@ class TrainState:
             kind = float | None if name == "best_metric" else type(mine)
             if not isinstance(value, kind):
                 raise TypeError(f"state.{name} is {type(value).__name__}, not {kind}")
-            if isinstance(mine, Tensor):
+            if isinstance(mine, Tensor) and isinstance(value, Tensor):
                 mine.copy_(value)
             else:
                 setattr(self, name, value)
