@@ -52,7 +52,7 @@ def _columns(measure: Measure) -> list[Column]:
         return f"{value:,.{measure.decimals}f}"
 
     def signed(value: float) -> str:
-        return f"{value:+,.{measure.decimals}f}"
+        return f"{value:+z,.{measure.decimals}f}"
 
     shows: tuple[tuple[str, Callable[[float], str]], ...] = (("report", plain), ("ours", plain), ("difference", signed))
     return [Column(f"{measure.label}, {name}", show) for name, show in shows]

@@ -4,10 +4,10 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from windtunnel.config.experiment import Experiment
@@ -61,7 +61,7 @@ def _ask(probes: list[dict[str, Any]], device: Device, parallel: int, threads: i
     """Return the mean pace over ``parallel`` processes that measure the same at the same time."""
     environment = worker_environment(device, threads)
     begun = time.time()
-    with tempfile.TemporaryDirectory() as place:
+    with TemporaryDirectory() as place:
         order = Path(place) / "probes.json"
         order.write_text(json.dumps(probes), encoding="utf-8")
         children = [_Child([sys.executable, "-m", _CHILD, str(order)], environment) for _ in range(parallel)]
@@ -74,11 +74,13 @@ def _ask(probes: list[dict[str, Any]], device: Device, parallel: int, threads: i
 
 
 class _Child:
-    """One measuring process."""
+    """One measuring process; it ends with this one, whose end of its standard input it watches."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+        self._told, self._complaints = TemporaryFile("w+"), TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=self._told, stderr=self._complaints, env=environment
+        )
 
     def wait(self) -> list[dict[str, Any]]:
         """Return its answers.
@@ -88,23 +90,24 @@ class _Child:
             RunError: it crashed.
         """
         try:
-            told, complaints = self._process.communicate(timeout=_LONGEST_S)
+            code = self._process.wait(timeout=_LONGEST_S)
         except subprocess.TimeoutExpired:
             raise RunError(f"measuring the networks' pace took more than {_LONGEST_S:g} s and was given up") from None
-        answers = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+        self._told.seek(0)
+        answers = [json.loads(line) for line in self._told if line.startswith("{")]
         refused = next((answer["error"] for answer in answers if "error" in answer), None)
         if refused is not None:
             raise UsageError(refused)
-        if self._process.returncode != 0:
-            said = "\n".join(complaints.strip().splitlines()[-_LAST_LINES:])
-            raise RunError(f"the networks' pace could not be measured (exit code {self._process.returncode}): {said}")
+        if code != 0:
+            self._complaints.seek(0)
+            said = "\n".join(self._complaints.read().strip().splitlines()[-_LAST_LINES:])
+            raise RunError(f"the networks' pace could not be measured (exit code {code}): {said}")
         return answers
 
     def end(self) -> None:
         """Stop it if it still goes on."""
-        if self._process.poll() is None:
+        with self._process, self._told, self._complaints:
             self._process.kill()
-        self._process.communicate()
 
 
 def _read(answer: dict[str, Any], begun: float) -> Pace:

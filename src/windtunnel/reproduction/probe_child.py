@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from windtunnel.comparison.launch import stop_with_parent
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
 from windtunnel.core.device import synchronize
@@ -94,4 +95,5 @@ def _time_prediction(parts: Parts) -> float:
 
 
 if __name__ == "__main__":
+    stop_with_parent()
     main()
