@@ -36,6 +36,18 @@ def test_grey_images_have_one_channel(tmp_path, sets):
     assert np.array_equal(raw.splits["train"].images[:, 0].numpy(), images[..., 0])
 
 
+@pytest.mark.parametrize("as_struct", [True, False])
+@pytest.mark.parametrize("limit", [1000, 1 << 20], ids=["dictionaries that overflow", "dictionaries"])
+def test_row_groups_with_dictionaries_are_read_in_order(tmp_path, sets, as_struct, limit):
+    images = sets.make_images(30, 6, 5)
+    sets.write_parquet(tmp_path / FILE, images, np.arange(30) % 3, as_struct=as_struct)
+    table = pq.read_table(tmp_path / FILE)
+    pq.write_table(table, tmp_path / FILE, row_group_size=13, dictionary_pagesize_limit=limit, data_page_size=500)
+    assert pq.ParquetFile(tmp_path / FILE).metadata.row_group(0).column(0).has_dictionary_page
+    raw = load(tmp_path)
+    assert np.array_equal(raw.splits["train"].images.permute(0, 2, 3, 1).numpy(), images)
+
+
 @pytest.mark.parametrize(
     "names",
     [

@@ -16,6 +16,7 @@ import numpy as np
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
+from windtunnel.core.secrets import hide_secrets
 from windtunnel.errors import UsageError
 
 _SIDE, _IMAGES, _CLASSES = 32, 32, 2
@@ -29,7 +30,7 @@ def answer_traces(experiments: list[Any]) -> None:
         try:
             answer: dict[str, Any] = {"traced": asdict(trace(validate_tree(Experiment, tree, "experiment")))}
         except UsageError as error:
-            answer = {"error": str(error)}
+            answer = {"error": hide_secrets(str(error))}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
