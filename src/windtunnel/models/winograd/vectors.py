@@ -150,20 +150,23 @@ def _start_sums(write: _Vectors, outputs: Sequence[tuple[Any, int]], add: Any) -
     return starts
 
 
-def build_transform(matrix: NDArray[np.float64], *, lanes: int, add: bool) -> Callable[..., None]:
+def build_transform(
+    matrix: NDArray[np.float64], *, lanes: int, add: bool, target_first: bool = False
+) -> Callable[..., None]:
     """Return ``target = matrix @ source @ matrix.T`` for squares whose elements are vectors of ``lanes`` floats.
 
-    It takes source, its strides between rows and columns, target and its strides. With ``add`` the result is added to
-    what is there.
+    It takes source, its strides between rows and columns, target and its strides; with ``target_first`` target and its
+    strides in front. With ``add`` the result is added to what is there.
     """
     results, size = matrix.shape
 
     @intrinsic
     def transform(
-        context: Any, source: Any, source_row: Any, source_column: Any, target: Any, target_row: Any, target_column: Any
+        context: Any, first: Any, first_row: Any, first_column: Any, second: Any, second_row: Any, second_column: Any
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            source, source_row, source_column, target, target_row, target_column = arguments
+            ordered = [*arguments[3:], *arguments[:3]] if target_first else arguments
+            source, source_row, source_column, target, target_row, target_column = ordered
             write = _Vectors(builder, lanes)
             source, target = write.floats(source), write.floats(target)
             columns = []
