@@ -220,9 +220,11 @@ def watch(process: subprocess.Popen[bytes], folder: Path, every_s: float) -> Ite
     while process.poll() is None:
         size = journal.read()
         try:
-            yield take_sample(dispatcher, time.monotonic() - begun, journal.ended, size)
+            sample = take_sample(dispatcher, time.monotonic() - begun, journal.ended, size)
         except psutil.NoSuchProcess:  # something ended between two questions
-            pass
+            continue
+        if sample.resident_mib > 0:  # else it has just ended
+            yield sample
         time.sleep(every_s)
 
 
@@ -318,14 +320,18 @@ def find_faults(events: list[Event], code: int, runs: int) -> list[str]:
 
 
 def find_leaks(samples: list[Sample], growth: dict[str, Growth], side_by_side: int) -> list[str]:
-    """Return the figures that grow beyond what they may, in words; the whole interval has to lie above it."""
+    """Return the figures that grow beyond what they may, in words.
+
+    The whole interval has to lie above it, and the growth over the soak above what comes and goes with the workers that
+    live at the moment.
+    """
     allowed = {"resident_mib": MEMORY_KIB_A_RUN / KIB, "server_mib": 0.0, "descriptors": 0.0, "threads": 0.0}
     allowed |= {"children": 0.0, "zombies": 0.0}
     runs = samples[-1].ended
     faults = [
         f"{FIGURES[name]} grow by {1000 * each.slope:.2f} per 1000 runs"
         for name, each in growth.items()
-        if name in allowed and each.low > allowed[name] and (each.slope - allowed[name]) * runs >= 1
+        if name in allowed and each.low > allowed[name] and (each.slope - allowed[name]) * runs >= 3 * side_by_side
     ]
     most = max(sample.zombies for sample in samples)
     return [*faults, f"{most} zombies at once"] if most > side_by_side else faults

@@ -1,7 +1,7 @@
 import inspect
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -105,8 +105,14 @@ def test_help_comes_at_once_and_loads_nothing_heavy():
     )
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = _spent_by_children()
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(_spent_by_children() - start)
     assert done.stdout.splitlines()[-1] == "[]"
     assert min(seconds) < 1.0  # 0.3 s on an idle machine, see benchmarks/startup.py
+
+
+def _spent_by_children():
+    """Return the seconds of processors that ended children took: a loaded machine takes no more of those."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

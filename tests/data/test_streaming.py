@@ -93,7 +93,7 @@ def test_reading_stays_a_few_batches_ahead(monkeypatch):
     monkeypatch.setattr(Part, "gather", lambda part, rows, **options: gathered.append(len(rows)) or gather(part, rows))
     batches = make_loader("streaming", cut=False).epoch(0)
     next(batches)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(gathered) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     batches.close()

@@ -70,7 +70,7 @@ def server_process():
 
 
 def wait_for_code(worker):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while worker.exit_code() is None and time.monotonic() < until:
         wait_for_ends([worker.pid], 1.0)
     return worker.exit_code()

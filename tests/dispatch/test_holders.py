@@ -55,7 +55,7 @@ def jobs(tmp_path, count, **changes):
 
 def settle(kept, wanting, price=PRICE):
     """Wait for the verdicts and return what was said."""
-    said, until = [], time.monotonic() + 30
+    said, until = [], time.monotonic() + 120
     prices = {job.id: price for job in wanting}
     while kept.settle(wanting, prices):
         assert time.monotonic() < until
@@ -129,7 +129,7 @@ def test_a_holder_of_an_earlier_dispatcher_is_found_and_ended_in_the_end(tmp_pat
     assert "are shared by all runs" in said
     assert second.give_up()
     process = next(iter(next(iter(first._holders.values())).values())).process
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_the_dispatcher_waits_for_the_verdict_and_tells_workers_where_to_ask(kit, behave):

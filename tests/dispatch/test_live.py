@@ -64,7 +64,7 @@ def at_work(kit):
     yield kit.folder
     for id in ("slow-1", "slow-2"):
         send_wish(kit.folder / "dispatch/control.jsonl", Wish("cancel", id))
-    thread.join(timeout=30)
+    thread.join(timeout=120)
     assert not thread.is_alive()
 
 

@@ -14,31 +14,35 @@ from windtunnel.dispatch.control import Wish, send_wish
 from windtunnel.dispatch.fixed import FixedJobs
 from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.joined import join_pool
+from windtunnel.dispatch.journal import read_journal
 from windtunnel.dispatch.pool import Pool, Watch
 from windtunnel.dispatch.types import Outcome
 from windtunnel.errors import UsageError
 
-JOIN = "import sys; from pathlib import Path; from dispatch.test_pool import join; join(Path(sys.argv[1]))"
-EXPIRY_S = 3.0
+JOIN = (
+    "import sys; from pathlib import Path; from dispatch.test_pool import join;"
+    "join(Path(sys.argv[1]), float(sys.argv[2]))"
+)
+EXPIRY_S, NEVER_S = 3.0, 300.0
 
 
-def join(folder):
+def join(folder, expiry_s=NEVER_S):
     """Join as a machine with two cores that has Kit's fakes for workers."""
-    return join_pool(folder, [cpu(cores=2)], estimate=price, settings=SETTINGS, command=fake_command, expiry_s=EXPIRY_S)
+    return join_pool(folder, [cpu(cores=2)], estimate=price, settings=SETTINGS, command=fake_command, expiry_s=expiry_s)
 
 
-def start_machine(kit):
+def start_machine(kit, expiry_s=NEVER_S):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.Popen([sys.executable, "-c", JOIN, str(kit.folder)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", JOIN, str(kit.folder), str(expiry_s)], env=environment)
 
 
 class Head(threading.Thread):
-    """A head in a thread."""
+    """A head in a thread; unless told otherwise it waits for machines for ever, however loaded this one is."""
 
-    def __init__(self, kit, *ids, source=None):
+    def __init__(self, kit, *ids, source=None, expiry_s=NEVER_S):
         super().__init__(daemon=True)
         self.source = source or FixedJobs(kit.jobs(*ids))
-        self.head = PoolHead(kit.folder, self.source, settings=SETTINGS, expiry_s=EXPIRY_S)
+        self.head = PoolHead(kit.folder, self.source, settings=SETTINGS, expiry_s=expiry_s)
         self.pool = Pool(kit.folder / "dispatch/pool")
         self.start()
         while not (kit.folder / "dispatch/pool/open").exists():
@@ -53,6 +57,14 @@ def pool(tmp_path):
     pool = Pool(tmp_path / "pool")
     pool.create()
     return pool
+
+
+def test_a_pool_offers_runs_only_once_it_is_whole(pool, tmp_path, monkeypatch):
+    made, mkdir = [], Path.mkdir
+    monkeypatch.setattr(Path, "mkdir", lambda path, *how, **more: made.append(path.name) or mkdir(path, *how, **more))
+    Pool(tmp_path / "another").create()
+    assert made[-1] == "open"
+    assert {path.name for path in pool.path.iterdir()} <= set(made)
 
 
 def test_a_run_is_claimed_by_one_of_many(pool, kit):
@@ -119,8 +131,8 @@ def test_two_machines_share_the_runs_and_no_run_is_trained_twice(kit):
     while len(list((head.pool.path / "beats").iterdir())) < 2:
         time.sleep(0.01)
     head.pool.pause(False)
-    assert [machine.wait(timeout=60) for machine in machines] == [0, 0]
-    head.join(timeout=10)
+    assert [machine.wait(timeout=240) for machine in machines] == [0, 0]
+    head.join(timeout=120)
     statuses = {id: outcome.status for id, outcome in head.outcomes.items()}
     assert statuses == {**dict.fromkeys(ids, "finished"), "diverges-1": "diverged", "killed-1": "finished"}
     assert all(kit.epochs(id) == [1, 1, 1] for id in ids)
@@ -130,15 +142,15 @@ def test_two_machines_share_the_runs_and_no_run_is_trained_twice(kit):
 
 
 def test_runs_of_a_machine_that_dies_go_on_elsewhere(kit):
-    head = Head(kit, "slowish-1", "slowish-2")
-    dying = start_machine(kit)
+    head = Head(kit, "slowish-1", "slowish-2", expiry_s=EXPIRY_S)
+    dying = start_machine(kit, EXPIRY_S)
     while not all((kit.folder / f"runs/slowish-{number}/epochs.txt").exists() for number in (1, 2)):
         time.sleep(0.02)
     dying.kill()
     dying.wait()
-    other = start_machine(kit)
-    assert other.wait(timeout=60) == 0
-    head.join(timeout=10)
+    other = start_machine(kit, EXPIRY_S)
+    assert other.wait(timeout=240) == 0
+    head.join(timeout=120)
     assert {id: outcome.status for id, outcome in head.outcomes.items()} == {
         "slowish-1": "finished",
         "slowish-2": "finished",
@@ -151,7 +163,7 @@ def test_the_head_sees_what_machines_run(kit):
     while not (kit.folder / "runs/slowish-1/epochs.txt").exists():
         time.sleep(0.02)
     seen = head.head.look()
-    assert machine.wait(timeout=60) == 0
+    assert machine.wait(timeout=240) == 0
     assert "slowish-1" in [run.id for run in seen.running]
     assert [device.name.rpartition(" ")[2] for device in seen.devices] == ["cpu"]
     assert {run.id for run in (*seen.running, *seen.waiting)} == {"slowish-1", "slowish-2", "slowish-3"}
@@ -164,8 +176,8 @@ def test_a_machine_that_lost_a_run_may_pull_it_again(kit):
         time.sleep(0.02)
     ((entry, _, claim),) = head.pool.claims()
     assert head.pool.give_back(claim, entry)
-    assert machine.wait(timeout=60) == 0
-    head.join(timeout=10)
+    assert machine.wait(timeout=240) == 0
+    head.join(timeout=120)
     outcome = head.outcomes["slowish-1"]
     assert (outcome.status, outcome.attempts) == ("finished", 2)
     assert sorted(set(kit.epochs("slowish-1"))) == [1, 2]
@@ -179,7 +191,7 @@ def test_a_head_that_comes_back_goes_on(kit):
         before._tick()
     head = Head(kit, source=FixedJobs(jobs))
     join(kit.folder)
-    head.join(timeout=10)
+    head.join(timeout=120)
     assert sorted(head.outcomes) == ["ok-1", "ok-2"]
 
 
@@ -187,8 +199,11 @@ def test_a_cancelled_offer_is_withdrawn(kit):
     (kit.folder / "dispatch").mkdir()
     send_wish(kit.folder / "dispatch/control.jsonl", Wish("cancel", "ok-1"))
     head = Head(kit, "ok-1", "ok-2")
+    journal = kit.folder / "dispatch/journal.jsonl"
+    while not any(event["event"] == "ended" for event in read_journal(journal)):
+        time.sleep(0.01)
     join(kit.folder)
-    head.join(timeout=10)
+    head.join(timeout=120)
     assert {id: outcome.status for id, outcome in head.outcomes.items()} == {"ok-1": "cancelled", "ok-2": "finished"}
 
 

@@ -23,12 +23,11 @@ def test_every_run_ends_once_and_as_it_should_and_nothing_is_left(report):
 
 
 def test_samples_are_of_the_dispatcher_at_work(report):
-    last = report["samples"][-1]
-    assert last["ended"] > 50
-    assert last["resident_mib"] > 10 and last["descriptors"] > 3 and last["journal_kib"] > 10
+    middle, last = report["samples"][len(report["samples"]) // 2], report["samples"][-1]
+    assert last["ended"] > 50 and last["journal_kib"] > 10
+    assert middle["resident_mib"] > 10 and middle["server_mib"] > 5 and middle["descriptors"] > 5
     assert max(sample["children"] for sample in report["samples"]) >= 2
     assert report["looks"] > 20
-    assert all(sample["server_mib"] > 0 for sample in report["samples"][len(report["samples"]) // 2 : -1])
 
 
 def sampled(**figures):
@@ -52,7 +51,7 @@ def test_what_grows_is_noticed():
     assert leaks(sampled(resident_mib=lambda ended: 50 + ended / 20)) == [
         "dispatcher, MiB resident grow by 50.00 per 1000 runs"
     ]
-    (leak,) = leaks(sampled(descriptors=lambda ended: 10 + ended // 50))
+    (leak,) = leaks(sampled(descriptors=lambda ended: 10 + ended // 20))
     assert leak.startswith("open descriptors grow by")
     assert "9 zombies at once" in leaks(sampled(zombies=lambda ended: 9))
 

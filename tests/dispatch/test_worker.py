@@ -112,5 +112,5 @@ def test_a_worker_whose_claim_is_gone_stops(tmp_path):
     order = make_order(tmp_path, digits(epochs=10_000.0), claim=str(tmp_path / "claim"))
     path = tmp_path / "order.json"
     order.write(path)
-    worker = subprocess.run([*WORKER, str(path)], timeout=60, check=False)
+    worker = subprocess.run([*WORKER, str(path)], timeout=240, check=False)
     assert worker.returncode in (143, -signal.SIGTERM)

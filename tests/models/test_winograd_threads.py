@@ -54,7 +54,7 @@ def test_what_goes_wrong_in_a_thread_is_raised(pool: str) -> None:
 @pytest.mark.skipif(openmp_team() is None, reason="torch is not linked to an OpenMP with GNU's call here")
 @pytest.mark.usefixtures("three_threads")
 def test_shares_run_at_the_same_time_on_the_threads_torch_uses() -> None:
-    together = threading.Barrier(3, timeout=20)
+    together = threading.Barrier(3, timeout=120)
     seen: set[int] = set()
 
     def meet(_first: int, _last: int) -> None:

@@ -100,7 +100,7 @@ def test_a_tracker_whose_process_dies_is_said_once(run_folder):
 def test_a_hanging_tracker_neither_slows_training_nor_outlives_the_run(run_folder):
     start = time.perf_counter()
     said, longest = track(run_folder, choose("Hangs", wait_s=4.0), epochs=2000, summary=make_summary())
-    assert longest < 0.5
+    assert longest < 2.0  # one that waited for the tracker would take all of the four
     assert 4.0 <= time.perf_counter() - start < 30
     full, late = warnings_of(said)
     assert "slower than training" in full

@@ -34,8 +34,8 @@ class Pool:
     path: Path
 
     def create(self) -> None:
-        """Make the folders."""
-        for name in ("open", "claimed", "done", "stop", "beats", "workers"):
+        """Make the folders; the one that says that runs are offered last, so that whoever finds it finds them all."""
+        for name in ("claimed", "done", "stop", "beats", "workers", "open"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def publish(self, job: Job, rank: int) -> None:
