@@ -32,6 +32,7 @@ def s1_better() -> Experiment:
     name, so that what narrows S1's base (``model.widths``) narrows this one alike.
     """
     fast = fast94()
+    assert isinstance(fast.model, Funnel)
     model = Airbench(activation="silu", logit_scale=fast.model.logit_scale)
     return fast.model_copy(update={"name": "s1_better", "model": model})
 
