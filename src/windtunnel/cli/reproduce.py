@@ -141,8 +141,19 @@ def describe_result(result: "ReproductionResult") -> str:
 
 
 def _figure_row(row: dict[str, Any]) -> dict[str, str]:
-    numbers = {name: "" if row[name] is None else f"{row[name]:,.5g}" for name in ("report", "ours", "difference")}
+    numbers = {name: _number(row[name]) for name in ("report", "ours", "difference")}
     return {"row": row["row"], "measure": row["measure"], **numbers, "cause": row["cause"]}
+
+
+def _number(value: float | None) -> str:
+    """Return a figure with five digits, a count with all of them.
+
+    >>> _number(94.6512), _number(4754218), _number(None)
+    ('94.651', '4,754,218', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.5g}"
 
 
 def _view() -> "AbstractContextManager[View]":
