@@ -39,7 +39,7 @@ def list_long(beside: Beside, found: Reproduced) -> list[dict[str, Any]]:
     """Return a mapping for each figure of the table, with the keys ``LONG_HEADINGS``; values unrounded."""
     rows = []
     for line in beside.lines:
-        why = explain(line, beside.measures, found)
+        why, row = explain(line, beside.measures, found), " / ".join(filter(None, line.labels))
         for measure, theirs, ours in zip(beside.measures, line.theirs, line.ours, strict=True):
             figures = (theirs, ours, _difference(theirs, ours))
             cells = (
