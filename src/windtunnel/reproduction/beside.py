@@ -42,14 +42,7 @@ def list_long(beside: Beside, found: Reproduced) -> list[dict[str, Any]]:
         why, row = explain(line, beside.measures, found), " / ".join(filter(None, line.labels))
         for measure, theirs, ours in zip(beside.measures, line.theirs, line.ours, strict=True):
             figures = (theirs, ours, _difference(theirs, ours))
-            cells = (
-                beside.name,
-                " / ".join(filter(None, line.labels)),
-                measure.label,
-                *figures,
-                why.cause,
-                why.sentence,
-            )
+            cells = (beside.name, row, measure.label, *figures, why.cause, why.sentence)
             rows.append(dict(zip(LONG_HEADINGS, cells, strict=True)))
     return rows
 
