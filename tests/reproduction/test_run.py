@@ -166,6 +166,19 @@ def test_a_failed_run_is_told_in_its_row_and_by_the_exit_code(tmp_path, monkeypa
     assert any("has no result" in row["sentence"] for row in rows)
 
 
+def test_trials_are_left_to_an_ablation_of_the_planned_variants(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(running, "ablate", lambda base, changes, **more: asked.update(more, base=base, changes=changes))
+    monkeypatch.setattr(running, "write_reproduction", lambda report, found, command: [])
+    wanted = Request("S1", 1e5, (), "cpu", tmp_path)
+    chosen = plan(wanted, measure=instant)
+    reproduce(wanted, chosen=chosen)
+    assert asked["base"] == chosen.runs[0].experiment.model_dump(mode="json")
+    assert [change.name for change in asked["changes"]] == [run.id for run in chosen.runs[1:]]
+    assert (asked["rules"].trials, asked["rules"].stop_early, asked["design"]) == (5, False, "one_at_a_time")
+    assert asked["runs_dir"] == place(wanted).path
+
+
 def test_a_plan_writes_nothing(tmp_path):
     wanted = request(tmp_path, "train.epochs=100")
     assert plan(wanted, measure=instant).reductions
