@@ -82,8 +82,10 @@ def warm_up(experiment: Experiment) -> float:
 
 def count_flops(experiment: Experiment, steps: int) -> float:
     """Return the floating-point operations of the experiment's first ``steps`` updates; off every clock."""
-    with process_settings(experiment.runtime):
-        return count_training_flops(assemble(experiment), steps)
+    # what is counted is the network as it was written: to compile it once more would take longer than a short trial
+    plain = experiment.runtime.model_copy(update={"compile": "off", "cuda_graph": False})
+    with process_settings(plain):
+        return count_training_flops(assemble(experiment.model_copy(update={"runtime": plain})), steps)
 
 
 def main() -> None:
