@@ -100,6 +100,7 @@ windtunnel.sweep(sys.argv[1], runs_dir=Path(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_ends_with_the_same_results(ended, priced, tmp_path):
     program = [sys.executable, "-c", PROGRAM, str(ended.folder.path / "sweep.yaml"), str(tmp_path)]
     process = subprocess.Popen(program, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -155,6 +156,7 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_images_that_runs_share_change_nothing_but_what_is_said_of_them(ended, priced, tmp_path):
     shared = windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engines.Engine(share_data="on"))
     assert [_metrics(outcome) for outcome in shared.outcomes] == [_metrics(outcome) for outcome in ended.outcomes]

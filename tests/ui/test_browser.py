@@ -423,6 +423,7 @@ def test_an_empty_folder_says_what_to_do(page, tmp_path):
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_real_sweep_appears_runs_and_finishes_on_the_open_page(page, tmp_path):
     server = Server(tmp_path)
     words = ["sweep", "quickstart_sweep", "space.optim.lr=[0.03,0.1]", "repeats=1", "train.epochs=2"]
