@@ -299,7 +299,7 @@ def find_growth(samples: list[Sample], name: str, runs: int) -> Growth:
     ended = [statistics.fmean(at for at, _ in stretch) for stretch in stretches]
     values = [statistics.fmean(value for _, value in stretch) for stretch in stretches]
     line = stats.linregress(ended, values)
-    half = float(stats.t.ppf(0.975, count - 2) * line.stderr)
+    half = float(stats.t.ppf(0.975, count - 2) * line.stderr) if min(values) < max(values) else 0.0
     return Growth(float(line.slope), float(line.slope) - half, float(line.slope) + half)
 
 
