@@ -16,7 +16,7 @@ from fuzz.damage import damaged
 from fuzz.forms import make_forms
 from windtunnel.errors import DataError
 
-EXAMPLES = int(os.environ.get("WINDTUNNEL_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("WINDTUNNEL_FUZZ_EXAMPLES", "12"))
 _NEVER = {
     "os.system",
     "os.exec",

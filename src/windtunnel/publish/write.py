@@ -18,8 +18,18 @@ def build_document(subject: Subject) -> Document:
     """Return everything a report says of ``subject``.
 
     Raises:
-        WindtunnelError: one of its files is damaged; names it.
+        WindtunnelError: one of its files is damaged.
     """
+    try:
+        return _build_document(subject)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise UsageError(
+            f"{subject.folder} cannot be reported, since one of its files does not hold what windtunnel writes there: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _build_document(subject: Subject) -> Document:
     if subject.kind == "run":  # each kind imports what it alone needs: statistics and forests take a while to load
         from windtunnel.report.load import load_run
         from windtunnel.report.run_page import build_run_document
