@@ -43,6 +43,20 @@ RUN = (
 )
 
 
+SAME_PID = """
+import json, socket, sys
+
+connection = socket.socket(fileno=int(sys.argv[1]))
+connection.send(json.dumps({"threads": 1}).encode())
+for code in (7, None):
+    socket.recv_fds(connection, 4096, 1)
+    connection.send(json.dumps({"pid": 2**22 + 1}).encode())
+    if code is not None:
+        connection.send(json.dumps({"ended": 2**22 + 1, "code": code}).encode())
+connection.recv(1)
+"""
+
+
 def fork_fakes(number, *words):
     return [sys.executable, "-c", SERVER, str(number), str(FAKE_WORKER), *words]
 
@@ -100,6 +114,15 @@ def test_a_killed_fork_is_told_by_its_signal(servers, tmp_path):
     os.kill(worker.pid, signal.SIGKILL)
     worker.release()
     assert wait_for_code(worker) == -signal.SIGKILL
+
+
+def test_a_process_id_that_comes_again_does_not_bring_its_exit_code(tmp_path):
+    servers = ForkServers(lambda number: [sys.executable, "-S", "-c", SAME_PID, str(number)], tmp_path)
+    first = servers.start(cpu(), make_order(tmp_path), tmp_path / "log.txt")
+    assert wait_for_code(first) == 7
+    second = servers.start(cpu(), make_order(tmp_path), tmp_path / "log.txt")
+    assert (second.pid, second.exit_code()) == (first.pid, None)
+    servers.close()
 
 
 def test_a_server_with_threads_does_not_fork(tmp_path):

@@ -140,6 +140,7 @@ class _Server:
             raise ForkError(f"it is gone ({error}), see {self._log}") from error
         finally:
             os.close(gate)
+        self._codes.pop(said["pid"], None)  # of an earlier worker that had the same process id
         return ForkedProcess(self, said["pid"], ours)
 
     def exit_code(self, pid: int) -> int | None:
