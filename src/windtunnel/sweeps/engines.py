@@ -10,14 +10,14 @@ from typing import Literal, Protocol
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
-from windtunnel.dispatch.dispatcher import Dispatcher, Settings
+from windtunnel.dispatch.dispatcher import Dispatcher
 from windtunnel.dispatch.estimate.estimator import Estimator
 from windtunnel.dispatch.forking import StartName, choose_fork
 from windtunnel.dispatch.head import PoolHead
 from windtunnel.dispatch.holders import ShareData
 from windtunnel.dispatch.mps import run_daemon
 from windtunnel.dispatch.portfolio import check_policy
-from windtunnel.dispatch.settings import FOLDER
+from windtunnel.dispatch.settings import FOLDER, Settings
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import JobSource, Outcome
 from windtunnel.errors import UsageError

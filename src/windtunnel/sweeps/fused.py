@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from windtunnel.dispatch.dispatcher import FOLDER, DispatchInterrupted
 from windtunnel.dispatch.fused.plan import Fusion, fuse
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.restore import restore
+from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted
 from windtunnel.dispatch.snapshot import SilentView, View
 from windtunnel.dispatch.state import SweepState
 from windtunnel.dispatch.types import Job, JobSource, Outcome, Status

@@ -25,7 +25,7 @@ def convolution_scratch(operator: Any, arguments: Sequence[Any]) -> int:
         return _bytes_of(arguments[1])
     if operator is torch.ops.aten.convolution_backward.default:
         output_gradient, _, weight = arguments[:3]
-        return _copies(output_gradient, weight) * weight.numel() * _FLOAT_BYTES
+        return _copies(output_gradient, weight) * int(weight.numel()) * _FLOAT_BYTES
     return 0
 
 
