@@ -169,10 +169,13 @@ def test_s1_s_page_has_its_trials_beside_ours(tmp_path, monkeypatch):
     found = make_reproduction(s1.REPORT, tmp_path, {}, reductions=("2.5 of 9.9 epochs",))
     found = type(found)(tmp_path, found.plan, {}, comparison=tmp_path)
     chapters = s1.present(found)
-    trials, effect = find_blocks(chapters, Beside)
-    assert figures(trials)[1] == (114.254, 94.00, 107.908, 93.15)
-    assert trials.lines[1].ours == pytest.approx((21.0, 80.0, 10.0, 70.0))
-    assert trials.lines[-1].ours == pytest.approx((22.0, 80.0, 10.0, 70.0))
+    seconds, accuracy, effect = find_blocks(chapters, Beside)
+    assert figures(seconds)[1] == (114.254, 107.908)
+    assert figures(accuracy)[1] == (94.00, 93.15)
+    assert [line.labels[0] for line in seconds.lines] == ["1", "2", "3", "4", "5", "mean"]
+    assert seconds.lines[1].ours == pytest.approx((21.0, 10.0))
+    assert seconds.lines[-1].ours == pytest.approx((22.0, 10.0))
+    assert accuracy.lines[-1].ours == pytest.approx((80.0, 70.0))
     assert effect.lines[0].theirs == pytest.approx((-5.5, -1.21), abs=0.02)
     assert effect.lines[0].ours == pytest.approx((100 * (10 / 22 - 1), -10.0))
     [losses] = chapters[-1].blocks

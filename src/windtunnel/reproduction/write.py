@@ -4,9 +4,10 @@ import csv
 import importlib.metadata
 import io
 import platform
+import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,13 @@ def format_document(document: Document, record: Mapping[str, Any]) -> str:
 
 
 def _as_block(block: Beside | Block, found: Reproduced) -> Block:
-    return build_table(block, found) if isinstance(block, Beside) else block
+    """Return the block as a page takes it; every table's head says what was cut."""
+    if isinstance(block, Beside):
+        return build_table(block, found)
+    if isinstance(block, Table) and found.plan.head not in block.caption:
+        caption = ". ".join(text.rstrip(".") for text in (block.caption, found.plan.head) if text)
+        return replace(block, caption=f"{caption}.")
+    return block
 
 
 def _as_markdown(block: Block) -> list[str]:
@@ -134,7 +141,7 @@ def _record(report: Report, found: Reproduced, command: Sequence[str]) -> dict[s
     environments = [read_json(folder / "env.json") for folder in _run_folders(found)]
     first = next((environment for environment in environments if environment), {})
     started = sorted(environment["started"] for environment in environments if environment)
-    said = " ".join(command) or before.get("command", "")
+    said = shlex.join(command) or before.get("command", "")
     plan = asdict(found.plan)
     return {
         "report": report.id,
