@@ -26,6 +26,8 @@ from verbs import SHARES, Verb
 from windtunnel.core.files import write_text
 
 _DOCUMENTED = (0, 1, 2, 3)
+_SAID = ("[Errno", "the disk full or read-only")
+"""One of these has to be in what a command says that its disk made fail."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def judge_failure(code: int | None, said: str) -> list[str]:
     last = said.strip().splitlines()[-1] if said.strip() else ""
     if "Traceback" in said:
         return [f"a traceback: {last}"]
-    return ["it failed and did not say of what"] if code and "[Errno" not in said else []
+    return ["it failed and did not say of what"] if code and not any(words in said for words in _SAID) else []
 
 
 def go_on(setting: Setting, verb: Verb, life: Path, reference: Path, tag: str) -> list[str]:
