@@ -154,6 +154,15 @@ def test_labels_out_of_range_are_refused(tmp_path, label):
         ParquetReader({"train": (path,)}, "any").decode(allocate)
 
 
+def test_text_of_characters_there_are_not_is_refused(tmp_path):
+    beyond = npy(np.array(["a", "b", "c", "d"]))[:-4] + b"\xff" * 4
+    (tmp_path / "a.npz").write_bytes(zipped(images=npy(PIXELS), labels=npy(LABELS), class_names=beyond, ids=beyond))
+    with pytest.raises(DataError, match=r"cannot be read as an \.npz file"):
+        _NpzReader(tmp_path / "a.npz").decode(allocate)
+    with pytest.raises(DataError, match="cannot be read as ids of images"):
+        read_images(tmp_path / "a.npz", like=LIKE)
+
+
 # Pickles
 
 

@@ -49,15 +49,16 @@ def hide_in_words(words: Sequence[str], environment: Mapping[str, str] | None = 
 
 
 def print_failure() -> None:
-    """Print the exception being handled, with its traceback, to standard error, without secrets."""
-    print(hide_secrets(traceback.format_exc()), end="", file=sys.stderr, flush=True)
+    """Write the exception being handled, with its traceback, to standard error, without secrets."""
+    sys.stderr.write(hide_secrets(traceback.format_exc()))
+    sys.stderr.flush()
 
 
 def hide_in_tracebacks() -> None:
     """Let this process print the exception that ends it without secrets: what it prints is kept in a file."""
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        print(hide_secrets("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+        sys.stderr.write(hide_secrets("".join(traceback.format_exception(kind, error, trace))))
 
     sys.excepthook = tell
 

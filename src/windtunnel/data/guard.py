@@ -20,6 +20,7 @@ _DAMAGE = (
     LookupError,
     TypeError,
     AttributeError,
+    SystemError,  # numpy's word for text of characters that Unicode does not have
     AssertionError,  # Pillow's and numpy's word for a state their own parsers rule out
     ArithmeticError,
     SyntaxError,  # Pillow's word for a broken PNG or GIF; numpy's for a broken .npy header
