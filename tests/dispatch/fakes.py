@@ -30,11 +30,18 @@ def cpu(mib=1000, cores=4):
 
 
 class Kit:
-    """Builds jobs and dispatchers in one folder."""
+    """Builds jobs and dispatchers in one folder; as their view it keeps what they say in ``said``."""
 
     def __init__(self, folder):
         self.folder = folder
         self.source = FixedJobs([])
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
+
+    def update(self, look):
+        pass
 
     def jobs(self, *ids, experiment=EXPERIMENT):
         return [Job(id, experiment, self.folder / "runs" / id) for id in ids]

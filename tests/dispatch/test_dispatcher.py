@@ -204,6 +204,44 @@ def test_ctrl_c_lets_workers_save_and_the_next_dispatcher_goes_on(kit):
     assert kit.epochs("slow-1")[:2] == [1, 2]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="asks Linux which signals a process ignores")
+def test_a_second_ctrl_c_kills_workers_that_do_not_save(kit):
+    dispatcher = kit.dispatcher("stubborn-1", settings=replace(SETTINGS, grace_s=600.0), view=kit)
+
+    def interrupt_twice():
+        while not (admitted := events(kit, "admitted")) or not _ignores_sigterm(admitted[0]["pid"]):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+        while not kit.said[-1].startswith("stopping"):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_twice, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.run()
+    worker = dispatcher._attempts["stubborn-1"].process._process
+    assert worker.wait(60) == -signal.SIGKILL
+
+
+def _ignores_sigterm(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        ignored = next(line for line in file if line.startswith("SigIgn:"))
+    return bool(int(ignored.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_run_that_another_machine_has_taken_over_is_left_to_it(kit):
+    jobs = [replace(job, claim=str(kit.folder / "gone")) for job in kit.jobs("slow-1")]
+    outcome = kit.run(source=FixedJobs([*jobs, *kit.jobs("ok-1")]))
+    assert {id: one.status for id, one in outcome.items()} == {"slow-1": "cancelled", "ok-1": "finished"}
+
+
+def test_where_others_hold_all_memory_that_is_said_once_and_waited_out(kit):
+    asked = iter(range(10**9))
+    outcomes = kit.run("ok-1", free=lambda device: 0 if next(asked) < 40 else 10**12, view=kit)
+    assert outcomes["ok-1"].status == "finished"
+    assert sum("nothing fits: at most 0.0 MiB are free" in text for text in kit.said) == 1
+
+
 def test_a_changed_sweep_is_refused(kit):
     kit.run("ok-1")
     with pytest.raises(UsageError, match="its definition was changed"):

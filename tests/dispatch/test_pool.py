@@ -102,6 +102,61 @@ def test_only_the_holder_says_how_a_run_ended(pool, kit):
     assert pool.ended() == []
 
 
+def test_a_claim_whose_answer_was_lost_on_the_way_counts(pool, kit, monkeypatch):
+    """A file server may do a rename, lose its answer, and fail when it is asked again."""
+    pool.publish(kit.jobs("ok-1")[0], 0)
+    rename = Path.rename
+
+    def lose_the_answer(path, target):
+        rename(path, target)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "rename", lose_the_answer)
+    assert pool.claim("me").id == "ok-1"
+
+
+def test_an_offer_that_another_was_quicker_to_take_is_passed_over(pool, kit, monkeypatch):
+    for index, job in enumerate(kit.jobs("ok-1", "ok-2")):
+        pool.publish(job, index)
+    rename = Path.rename
+
+    def be_too_late(path, target):
+        if path.name.endswith("ok-1"):
+            raise FileNotFoundError(path)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", be_too_late)
+    assert pool.claim("me").id == "ok-2"
+    assert pool.claim("me") is None
+
+
+def test_a_run_that_ended_before_its_worker_died_is_not_trained_again(pool, kit):
+    pool.publish(kit.jobs("ok-1")[0], 0)
+    claim = Path(pool.claim("dying").claim)
+    pool.finish(Outcome("ok-1", "finished", ""), claim)
+    claim.write_text("{}")  # as if it had died before it could let go of it
+    assert pool.release_all("dying") == ["ok-1"]
+    assert pool.claim("me") is None
+    assert pool.offered() == {"ok-1"} and list(pool.claims()) == []
+
+
+def test_what_is_taken_or_unknown_cannot_be_withdrawn_or_given_back(pool, kit, monkeypatch):
+    pool.publish(kit.jobs("ok-1")[0], 0)
+    assert not pool.withdraw("ok-2")
+    assert pool.claim("me", without={"ok-1"}) is None
+
+    def be_too_late(path, missing_ok=False):
+        raise FileNotFoundError(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", be_too_late)
+        assert not pool.withdraw("ok-1")
+    claim = Path(pool.claim("me").claim)
+    claim.unlink()
+    assert not pool.give_back(claim, "000000~ok-1")
+    assert not pool.withdraw("ok-1")
+
+
 def test_a_beat_that_stands_still_frees_the_run_and_one_that_goes_on_does_not(pool, kit):
     for index, job in enumerate(kit.jobs("ok-1", "ok-2")):
         pool.publish(job, index)
