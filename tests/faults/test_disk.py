@@ -4,6 +4,8 @@ import errno
 import hashlib
 import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +18,19 @@ from dispatch.fakes import Kit
 from faults.stand_ins import CONTENT, SlowReader
 from windtunnel.cli import main as command_line
 from windtunnel.cli.main import main
+from windtunnel.comparison.launch import launch
 from windtunnel.config.sweep import SweepConfig
 from windtunnel.data.cache import load_cached
 from windtunnel.data.fetch import fetch_set
 from windtunnel.data.mirrors import Form, RemoteFile
 from windtunnel.dispatch.journal import read_journal
+from windtunnel.dispatch.order import STORAGE_EXIT
 from windtunnel.dispatch.settings import StorageError
 from windtunnel.errors import RunError, UsageError, WindtunnelError
 from windtunnel.sweeps.definition import build_definition
 from windtunnel.sweeps.folder import create_sweep
 from windtunnel.training.folder import list_runs
+from windtunnel.training.interruption import Interruption
 
 KINDS = ["full", "readonly", "denied"]
 TINY = QUICKSTART.model_validate(
@@ -172,6 +177,21 @@ def test_a_run_whose_disk_fails_says_so_and_ends_as_if_undisturbed(kind, at, fai
     mine, theirs = (load_file(folder / "checkpoints" / "last.safetensors") for folder in (result.folder, undisturbed))
     assert all(mine[name].equal(theirs[name]) for name in theirs)
     assert result.summary["metrics"] == json.loads((undisturbed / "summary.json").read_text())["metrics"]
+
+
+def test_a_trial_tells_a_full_disk_by_its_exit_code(tmp_path, monkeypatch):
+    told = (
+        "from windtunnel.comparison.launch import telling_of_the_disk as telling\nwith telling(): raise OSError(28, '')"
+    )
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True).returncode == STORAGE_EXIT
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\nexit {STORAGE_EXIT}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    order = tmp_path / "demo" / "orders" / "0000-A.json"
+    with pytest.raises(RunError, match="give the same command again") as stopped:
+        launch("any", order, tmp_path / "log", Interruption())
+    assert f"free some space in {tmp_path / 'demo'}" in str(stopped.value)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from windtunnel.core.files import lacks_space
+from windtunnel.core.secrets import print_failure
+from windtunnel.dispatch.order import STORAGE_EXIT
 from windtunnel.errors import RunError
 from windtunnel.training.interruption import EXIT_CODES, Interruption
 
@@ -36,6 +41,7 @@ def launch(module: str, order: Path, log: Path, interruption: Interruption) -> i
 
     Raises:
         Interrupted: we, or the trial alone, were told to stop.
+        RunError: the trial found the disk full or read-only.
     """
     command = [sys.executable, "-m", module, str(order)]
     with log.open("ab") as output:
@@ -44,6 +50,11 @@ def launch(module: str, order: Path, log: Path, interruption: Interruption) -> i
             code = _wait(process, interruption)
     if interruption.signal is not None or code in _STOPPED:
         raise Interrupted(interruption.signal or _STOPPED[code])
+    if code == STORAGE_EXIT:
+        raise RunError(
+            f"a trial found the disk full or read-only; free some space in {order.parent.parent} or make it writable, "
+            "then give the same command again: finished trials are kept, and the one under way goes on"
+        )
     return code
 
 
@@ -57,6 +68,22 @@ def _wait(process: subprocess.Popen[bytes], interruption: Interruption) -> int:
             return process.wait(timeout=_LOOK_EVERY_S)
         except subprocess.TimeoutExpired:
             continue
+
+
+@contextmanager
+def telling_of_the_disk() -> Iterator[None]:
+    """End this process with ``STORAGE_EXIT`` where the block finds the disk full or read-only.
+
+    At once, since its log may be on that disk too: what cannot be written at the end would change the exit code.
+    """
+    try:
+        yield
+    except Exception as error:  # whatever it is, the disk may be behind it
+        if not lacks_space(error):
+            raise
+        with suppress(OSError):
+            print_failure()
+        os._exit(STORAGE_EXIT)
 
 
 def stop_with_parent() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windtunnel.comparison.flops import count_training_flops
-from windtunnel.comparison.launch import stop_with_parent
+from windtunnel.comparison.launch import stop_with_parent, telling_of_the_disk
 from windtunnel.comparison.trial import describe_machine, read_conditions, warm_up
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
@@ -164,4 +164,5 @@ def main() -> None:
 if __name__ == "__main__":
     hide_in_tracebacks()
     stop_with_parent()
-    main()
+    with telling_of_the_disk():
+        main()

@@ -17,7 +17,7 @@ import psutil
 import torch
 
 from windtunnel.comparison.flops import count_training_flops
-from windtunnel.comparison.launch import stop_with_parent
+from windtunnel.comparison.launch import stop_with_parent, telling_of_the_disk
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import read_yaml
 from windtunnel.config.problems import validate_tree
@@ -118,4 +118,5 @@ def main() -> None:
 if __name__ == "__main__":
     hide_in_tracebacks()
     stop_with_parent()
-    main()
+    with telling_of_the_disk():
+        main()
