@@ -96,8 +96,27 @@ VALUES = st.one_of(
 )
 
 
+FITTING = st.sampled_from(
+    [
+        "seed=3",
+        "optim=adam",
+        "optim.lr=0.02",
+        "augment=s2_mix",
+        "augment=[{name: random_crop, padding: 2}]",
+        "evaluate.tta=flip",
+        "schedule=one_cycle",
+        "train.epochs=0.5",
+        "ema={decay: 0.9}",
+        "loss={name: cross_entropy, label_smoothing: 0.1}",
+        "model=cnn",
+        "name=other",
+    ]
+)
+OVERRIDES = st.lists(FITTING, max_size=4) | st.lists(FITTING | st.tuples(PATHS, VALUES).map("=".join), max_size=4)
+
+
 @CAMPAIGN
-@given(overrides=st.lists(st.tuples(PATHS, VALUES).map("=".join), max_size=4))
+@given(overrides=OVERRIDES)
 def test_any_overrides_give_an_experiment_or_name_what_is_wrong(overrides):
     try:
         experiment = load_experiment("quickstart", overrides)
