@@ -14,8 +14,9 @@ from windtunnel.errors import ConfigError, Problem, RunError
 def test_help_lists_every_verb_with_its_summary(cli):
     shown = cli("--help")
     assert shown.code == 0
+    width = max(len(verb.name) for verb in VERBS)
     for verb in VERBS:
-        assert f"  {verb.name:<8}  {verb.summary}" in shown.out
+        assert f"  {verb.name:<{width}}  {verb.summary}" in shown.out
 
 
 def test_no_verb_shows_the_help(cli):

@@ -37,7 +37,7 @@ def reproduce(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a source report's experiments again and set the figures beside its own.
+    """Run a source report's experiments again, beside its figures.
 
     Cut to the budget: epochs first, then images, then widths; every table says what was cut and why figures differ.
     FIELD=VALUE changes every run. Kill it at any moment: the same command goes on, and draws a finished one anew.
