@@ -13,6 +13,7 @@ from typing import Any
 
 import windtunnel
 from windtunnel.core.files import write_json, write_text
+from windtunnel.core.secrets import hide_in_words
 from windtunnel.core.units import format_seconds
 from windtunnel.errors import UsageError
 from windtunnel.publish.shared import describe_environments
@@ -141,7 +142,7 @@ def _record(report: Report, found: Reproduced, command: Sequence[str]) -> dict[s
     environments = [read_json(folder / "env.json") for folder in _run_folders(found)]
     first = next((environment for environment in environments if environment), {})
     started = sorted(environment["started"] for environment in environments if environment)
-    said = shlex.join(command) or before.get("command", "")
+    said = shlex.join(hide_in_words(command)) or before.get("command", "")
     plan = asdict(found.plan)
     return {
         "report": report.id,
