@@ -3,8 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-# One more than there are cores: many tests wait for processes that they started.
-JOBS ?= $(shell echo $$(($$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2) + 1)))
+JOBS ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
 # Bytecode is kept, whatever the surroundings say: tests start many processes, and each would compile the package again.
 TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python
 
