@@ -9,19 +9,18 @@ import fcntl
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from windtunnel.core.files import append_to, cut_torn_line, strip_nonfinite
+from windtunnel.core.locks import try_to_lock
 from windtunnel.core.steady import SteadyClock
 from windtunnel.errors import UsageError
 
 FORMAT = "windtunnel dispatch"
 VERSION = 1
-_TRIES, _BETWEEN_TRIES_S = 5, 0.05
 
 Event = dict[str, Any]
 
@@ -80,7 +79,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
         UsageError: another dispatcher holds it; says which process.
     """
     with (folder / "lock").open("a+", encoding="utf-8") as file:
-        if not _try_to_lock(file):
+        if not try_to_lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise UsageError(
@@ -101,18 +100,6 @@ def is_held(folder: Path) -> bool:
         return False
     except BlockingIOError:
         return True
-    return False
-
-
-def _try_to_lock(file: IO[str]) -> bool:
-    """Return whether the lock was had; tried again for a moment, since who only looks holds it too (`is_held`)."""
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_BETWEEN_TRIES_S)
-        else:
-            return True
     return False
 
 

@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml, read_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.core.files import find_remedy, write_json, write_text
+from windtunnel.core.locks import try_to_lock
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.registry import suggest
 
 FORMAT_VERSION = 1
 _LOOK_EVERY_S = 0.2
-_TRIES, _BETWEEN_TRIES_S = 4, 0.05
 _STAMP, _MOST_SET_BACK = "%Y%m%d-%H%M%S", timedelta(days=1)
 
 
@@ -66,7 +66,7 @@ class RunFolder:
         except OSError as error:
             raise UsageError(f"cannot write the run folder {self.path}: {error}; {_remedy(error)}") from error
         with file:
-            if not _try_to_lock(file):
+            if not try_to_lock(file):
                 raise UsageError(f"another process is training {self.path}; wait for it or stop it")
             yield
 
@@ -85,18 +85,6 @@ class RunFolder:
         except OSError:  # there is no lock, or no file system that has any
             return False
         return False
-
-
-def _try_to_lock(file: IO[str]) -> bool:
-    """Return whether the lock was had; tried again for a moment, since who only looks holds it too."""
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_BETWEEN_TRIES_S)
-        else:
-            return True
-    return False
 
 
 def new_run_path(experiment: Experiment, runs_dir: Path | None) -> Path:
