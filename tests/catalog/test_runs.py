@@ -7,8 +7,9 @@ import pytest
 from catalog.folders import MadeRun, make_run
 from windtunnel.catalog.configs import ConfigReader
 from windtunnel.catalog.reading import Meter
-from windtunnel.catalog.runs import RunReader, is_held
+from windtunnel.catalog.runs import RunReader
 from windtunnel.config.run import EarlyStopping
+from windtunnel.core.locks import is_locked
 from windtunnel.recipes.load import load_recipe
 
 
@@ -84,9 +85,9 @@ def test_the_lock_of_a_stopped_run_is_asked_once(read, tmp_path, monkeypatch):
 
 def test_asking_for_the_lock_leaves_no_lock(tmp_path):
     run = MadeRun(tmp_path / "run")
-    assert not is_held(run.path / ".lock")
+    assert not is_locked(run.path / ".lock")
     with run.folder.hold():
-        assert is_held(run.path / ".lock")
+        assert is_locked(run.path / ".lock")
     with run.folder.hold():
         pass
 

@@ -1,8 +1,6 @@
 """One run as a row of a table, read on while it trains."""
 
-import fcntl
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from windtunnel.catalog.configs import ConfigReader, Scalar
 from windtunnel.catalog.curves import MetricRows, Progress
 from windtunnel.catalog.reading import Meter, Tail, parse_object
+from windtunnel.core.locks import is_locked
 
 LIVE_S = 10.0
 """A run that wrote this lately is running; later its lock is asked."""
@@ -189,7 +188,7 @@ class RunReader:
         if self._is_free:
             self._asked_at = now
         elif not self._held or abs(now - self._asked_at) >= _ASKED_AGAIN_S:
-            self._held = is_held(self.path / ".lock")
+            self._held = is_locked(self.path / ".lock")
             self._asked_at, self._asked_for = now, self._updated
 
     def _status(self, now: float) -> str:
@@ -235,23 +234,6 @@ class RunReader:
             return self._progress.best if math.isfinite(self._progress.best) else None
         watched = self.fields.get("train.early_stopping.metric") or "val_accuracy"
         return _number(self.summary.get("best_validation")) if "accuracy" in str(watched) else None
-
-
-def is_held(lock: Path) -> bool:
-    """Say whether a process trains the run of this lock; one that starts in this very moment would be turned away."""
-    try:
-        handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(handle)
-    return False
 
 
 def _number(value: Any) -> float | None:

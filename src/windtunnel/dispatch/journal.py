@@ -5,7 +5,6 @@ cut. Anything else that cannot be read is damage, and is refused rather than gue
 the times in them only ever grow, also where somebody sets the clock back, so that none lies before its cause.
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel.core.files import append_to, cut_torn_line, strip_nonfinite
-from windtunnel.core.locks import try_to_lock
+from windtunnel.core.locks import is_locked, try_to_lock
 from windtunnel.core.steady import SteadyClock
 from windtunnel.errors import UsageError
 
@@ -93,14 +92,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool:
     """Say whether a dispatcher works on ``folder`` now."""
-    try:
-        with (folder / "lock").open("r", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_locked(folder / "lock")
 
 
 def _parse(path: Path, number: int, line: bytes) -> Event:

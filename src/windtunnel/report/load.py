@@ -1,13 +1,13 @@
 """A run folder read back as plain values; works on a run that is still going, or that crashed."""
 
 import csv
-import fcntl
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windtunnel.core.locks import is_locked
 from windtunnel.core.reports import EpochReport
 from windtunnel.errors import CheckpointError
 
@@ -42,7 +42,7 @@ class Run:
         """How it ended; ``running`` while a process trains it, ``unfinished`` when none does and it never ended."""
         if "status" in self.summary:
             return str(self.summary["status"])
-        return "running" if _is_held(self.folder) else "unfinished"
+        return "running" if is_locked(self.folder / ".lock") else "unfinished"
 
 
 def load_run(folder: Path) -> Run:
@@ -75,18 +75,6 @@ def load_epochs(path: Path) -> tuple[EpochReport, ...]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     return tuple(_parse_row(row, path, line) for line, row in enumerate(csv.DictReader(whole.splitlines()), 2))
-
-
-def _is_held(folder: Path) -> bool:
-    """Say whether a process holds the run; the lock we look with is dropped at once."""
-    try:
-        with (folder / ".lock").open("r", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _parse_row(row: Mapping[str, str], path: Path, line: int) -> EpochReport:

@@ -60,7 +60,7 @@ def _as_probe(experiment: Experiment, device: Device) -> dict[str, Any]:
 def _ask(probes: list[dict[str, Any]], device: Device, parallel: int, threads: int) -> list[Pace]:
     """Return the mean pace over ``parallel`` processes that measure the same at the same time."""
     environment = worker_environment(device, threads)
-    begun = time.time()
+    begun = time.monotonic()
     with TemporaryDirectory() as place:
         order = Path(place) / "probes.json"
         order.write_text(json.dumps(probes), encoding="utf-8")

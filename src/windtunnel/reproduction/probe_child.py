@@ -37,7 +37,7 @@ def main() -> None:
             experiment = validate_tree(Experiment, tree, "the probe")
             with process_settings(experiment.runtime):
                 parts = assemble(experiment)
-                ready = ready or time.time()
+                ready = ready or time.monotonic()
                 answer = measure_pace(parts) | {"ready": ready}
         except UsageError as error:
             _tell({"error": str(error)})

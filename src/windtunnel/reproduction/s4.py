@@ -80,7 +80,7 @@ def build_runs() -> list[ReportRun]:
 def finish(found: Reproduced) -> None:
     """Read the test images once: figures, confusions, answers as ``predictions.csv``, and the network's layers."""
     if _RUN in found.runs:
-        from windtunnel.reproduction.testing import measure_on_test  # imports torch
+        from windtunnel.reproduction.final_evaluation import measure_on_test  # imports torch
 
         measure_on_test(found.runs[_RUN].folder, found.folder)
 

@@ -1,6 +1,5 @@
 """A run's folder on disk: made once, never overwritten, held by one process at a time."""
 
-import fcntl
 import json
 import os
 import secrets
@@ -16,7 +15,7 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml, read_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.core.files import find_remedy, write_json, write_text
-from windtunnel.core.locks import try_to_lock
+from windtunnel.core.locks import is_locked, try_to_lock
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.registry import suggest
 
@@ -73,18 +72,8 @@ class RunFolder:
     def wait_until_free(self, timeout_s: float) -> None:
         """Wait while another process holds the run, for ``timeout_s`` seconds at most."""
         until = time.monotonic() + timeout_s
-        while time.monotonic() < until and self._is_held():
+        while time.monotonic() < until and is_locked(self.path / ".lock"):
             time.sleep(_LOOK_EVERY_S)
-
-    def _is_held(self) -> bool:
-        try:
-            with (self.path / ".lock").open("r") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # there is no lock, or no file system that has any
-            return False
-        return False
 
 
 def new_run_path(experiment: Experiment, runs_dir: Path | None) -> Path:
