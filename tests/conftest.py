@@ -1,5 +1,7 @@
 """What holds for every test: the same examples every time, and nothing taken from the person's own settings."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -19,6 +21,12 @@ def pytest_collection_modifyitems(items):
     """Put files with slow tests first, so that no process is left with one when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """Spare the collector what stays anyway: it would walk a million objects of modules and tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

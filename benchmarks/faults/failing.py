@@ -12,10 +12,11 @@ in ``shim/``.
 """
 
 import errno
+import functools
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -43,7 +44,6 @@ class Failing:
         self.changes = 0
         self._mark = mark
         self._folder = os.path.realpath(folder)
-        self._is_active = False
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     @property
@@ -53,19 +53,18 @@ class Failing:
 
     def begin(self) -> None:
         """Let the disk fail from here on, without an end."""
-        self._is_active = True
-        sys.addaudithook(self._hear)  # nothing takes a hook away again; after a block it passes everything
+        _listeners().append(self._hear)
 
     def __enter__(self) -> Self:
         self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_active = False
+        _listeners().remove(self._hear)
         resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
 
     def _hear(self, event: str, words: tuple[object, ...]) -> None:
-        if not self._is_active or not self._is_change(event, words):
+        if not self._is_change(event, words):
             return
         self.changes += 1
         if not self.has_failed:
@@ -90,6 +89,19 @@ class Failing:
             return False
         whole = os.path.abspath(os.fsdecode(path))
         return whole == self._folder or whole.startswith(self._folder + os.sep)
+
+
+@functools.cache
+def _listeners() -> list[Callable[[str, tuple[object, ...]], None]]:
+    """Return whom this process's one audit hook tells: none is ever taken away again, and each slows what follows."""
+    told: list[Callable[[str, tuple[object, ...]], None]] = []
+
+    def tell(event: str, words: tuple[object, ...]) -> None:
+        for listener in told:
+            listener(event, words)
+
+    sys.addaudithook(tell)
+    return told
 
 
 def environment(folder: Path, kind: Kind, at: int, mark: Path) -> dict[str, str]:
