@@ -1,5 +1,6 @@
 """A run that is stopped in any way and continued ends with the same bits as one that was not."""
 
+import itertools
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from windtunnel.config.run import Sam
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.track.files import read_rows
+from windtunnel.training import checkpoint
 from windtunnel.training.folder import RunFolder, open_run
 from windtunnel.training.run import RunResult, resume, train
 
@@ -98,6 +100,27 @@ def test_killed_run_resumes_to_the_same_bits(
     assert_same_weights(expected.folder, folder)
     assert result.summary["metrics"] == expected.summary["metrics"]
     assert [row["epoch"] for row in read_rows(folder / "metrics.csv")] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("writing", ["save_weights", "_write_state"])
+def test_run_that_ends_while_writing_its_last_checkpoint_resumes_to_the_same_bits(
+    tiny: Experiment, tmp_path: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, writing: str
+) -> None:
+    experiment = changed(tiny)
+    expected = undisturbed(experiment)
+    write, calls = getattr(checkpoint, writing), itertools.count(1)
+
+    def end_at_the_fourth(*arguments: Any) -> None:
+        if next(calls) == experiment.train.epochs:
+            raise KeyError("as if killed")
+        write(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyError, match="as if killed"):
+        patched.setattr(checkpoint, writing, end_at_the_fourth)
+        train(experiment, runs_dir=tmp_path)
+    result = resume(next(tmp_path.glob("tests/*")))
+    assert result.summary["metrics"] == expected.summary["metrics"]
+    assert_same_weights(expected.folder, result.folder)
 
 
 def test_killed_run_with_averages_and_two_passes_resumes_to_the_same_bits(

@@ -1,7 +1,9 @@
 """Saving and loading: weights as safetensors for everybody, the whole training state for resuming.
 
 ``state.pt`` alone is enough to go on, so that no crash can leave two files that do not belong together;
-``last.safetensors`` is the copy of its weights that evaluation and other tools read.
+``last.safetensors`` is the copy of its weights that evaluation and other tools read. The state is written last: a run
+that is killed in between goes on from the state before and writes the copy once more. The other way round, a copy that
+missed the last epoch would be missing it for good.
 """
 
 from collections.abc import Sequence
@@ -27,19 +29,19 @@ _NAMES_SHOWN = 5
 
 
 def save_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
-    """Write ``state.pt``, ``last.safetensors`` and, with an average, ``ema.safetensors``, each whole or not at all.
+    """Write ``last.safetensors``, with an average ``ema.safetensors``, then ``state.pt``, each whole or not at all.
 
     Every process of a team takes part and the leader writes.
     """
     streams = parts.team.gather(_random_state(parts.device))
     if not parts.team.is_leader:
         return
-    _write_state(folder / "state.pt", _pack(parts, state, streams))
     with judged_weights(parts):
         save_weights(folder / "last.safetensors", parts.model)
     if parts.ema is not None:
         with parts.ema.swapped_in():
             save_weights(folder / "ema.safetensors", parts.model)
+    _write_state(folder / "state.pt", _pack(parts, state, streams))
 
 
 def load_checkpoint(folder: Path, parts: Parts, state: TrainState) -> None:
