@@ -115,6 +115,12 @@ def open_runs(page, server, state=""):
     return page
 
 
+def go_to(page, tab):
+    """Change the view, and wait for it: until its script is loaded, the view before can still be clicked."""
+    page.click(f".nav >> text={tab}")
+    page.wait_for_selector(f"h1 >> text={tab}")
+
+
 def names(page):
     return page.locator("td.column-name:visible a").all_inner_texts()
 
@@ -270,7 +276,7 @@ def test_a_run_is_reached_with_the_keyboard_alone(page, server):
 
 def test_the_sweep_shows_settings_devices_and_queue(page, server):
     open_runs(page, server)
-    page.click(".nav >> text=Sweeps")
+    go_to(page, "Sweeps")
     page.click("td.column-name a")
     page.wait_for_selector("h2 >> text=Best settings")
     assert "4 of 4" in page.inner_text(".facts")
@@ -305,7 +311,7 @@ def test_a_queue_is_changed_after_asking_where_control_is_allowed(page, tmp_path
 
 def test_the_comparison_shows_designs_trials_and_verdict(page, server):
     open_runs(page, server)
-    page.click(".nav >> text=Comparisons")
+    go_to(page, "Comparisons")
     page.click("td.column-name a")
     page.wait_for_selector(".verdict p")
     wait_until(page, "document.querySelectorAll('.js-plotly-plot').length === 1")
@@ -440,6 +446,7 @@ def test_a_real_sweep_appears_runs_and_finishes_on_the_open_page(page, tmp_path)
             assert sweep.wait(60) == 0
         wait_until(page, "document.querySelectorAll('.plain .status[data-status=finished]').length === 2")
         page.click("text=Runs and curves")
+        page.wait_for_selector("h1 >> text=Runs")
         wait_until(page, "document.querySelectorAll('tr[data-key]').length === 2")
         cells = page.locator("td.column-epoch").all_inner_texts()
         assert cells == ["2 / 2", "2 / 2"]
