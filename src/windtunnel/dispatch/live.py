@@ -18,6 +18,8 @@ _DRAWING_SHARE = 0.003  # of a core
 _LINE_S = 30.0
 _WAITING_SHOWN = 8
 _BAR_WIDTH = 20
+_HOURS_S = 5400.0  # from here on durations are given in hours
+_VAGUE = 10  # the upper end of an estimate this many times the lower one says nothing
 
 
 @contextmanager
@@ -129,13 +131,17 @@ def describe_total(snapshot: Snapshot) -> str:
 
 
 def format_range(seconds: tuple[float, float]) -> str:
-    """Return a range of durations for people.
+    """Return a range of durations for people; of one that only its lower end tells something about, that end.
 
     >>> format_range((5.0, 8.4)), format_range((100.0, 101.0)), format_range((3000.0, 9000.0))
     ('5 to 8 s', '2 min', '0.8 to 2.5 h')
+    >>> format_range((600.0, 1_400_000.0))
+    'at least 10 min'
     """
     low, high = seconds
-    unit, scale, digits = ("s", 1, 0) if high < 90 else ("min", 60, 0) if high < 5400 else ("h", 3600, 1)
+    if high >= _HOURS_S and high > _VAGUE * low:
+        return f"at least {format_range((low, low))}"
+    unit, scale, digits = ("s", 1, 0) if high < 90 else ("min", 60, 0) if high < _HOURS_S else ("h", 3600, 1)
     ends = [f"{end / scale:.{digits}f}" for end in (low, high)]
     return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
 
