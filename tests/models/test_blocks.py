@@ -5,8 +5,10 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
+from windtunnel.config.experiment import Experiment
 from windtunnel.config.models import ModelConfig
-from windtunnel.errors import ModelError
+from windtunnel.config.problems import validate_tree
+from windtunnel.errors import ModelError, UsageError
 from windtunnel.models.blocks.activation import build_activation
 from windtunnel.models.blocks.residual import PadShortcut, PreActResidual
 from windtunnel.models.blocks.stochastic_depth import StochasticDepth
@@ -102,3 +104,11 @@ def test_what_cannot_be_built_says_why(model, size, said):
     with pytest.raises(ModelError, match=said) as raised:
         TypeAdapter(ModelConfig).validate_python(model).build(num_classes=4, in_channels=3, image_size=(size, size))
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("model", ["slim_resnet", "improved_resnet", "preact_resnet", "convnext"])
+@pytest.mark.parametrize("field", ["depths", "widths"])
+def test_a_network_without_stages_is_refused_by_its_field(model, field):
+    tree = {"data": {"source": {"name": "digits"}}, "model": {"name": model, field: []}}
+    with pytest.raises(UsageError, match=f"model.{field}.*at least 1"):
+        validate_tree(Experiment, tree, "mine.yaml")

@@ -23,6 +23,7 @@ def _as_integer(value: Any) -> Any:
 # Strict scalars: "5" is not a number and true is not a count, but 1 is a fine real number and 5e6 a fine count.
 Int = Annotated[int, Strict(), BeforeValidator(_as_integer)]
 Count = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_as_integer)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 NonNegativeInt = Annotated[int, Strict(), Field(ge=0), BeforeValidator(_as_integer)]
 Real = Annotated[float, Strict()]
 PositiveReal = Annotated[float, Strict(), Field(gt=0)]

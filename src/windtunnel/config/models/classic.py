@@ -1,11 +1,9 @@
 """Plain networks: an MLP, LeNet-5 and S0's convolutional baselines."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
-from windtunnel.config.base import Component, Count, OpenFraction
+from windtunnel.config.base import Component, Count, Counts, OpenFraction
 
 
 class Mlp(Component):
@@ -31,7 +29,7 @@ class Cnn(Component):
 
     target: ClassVar[str] = "windtunnel.models.zoo.classic:Cnn"
     name: Literal["cnn"] = "cnn"
-    widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (32, 64, 64, 128, 128, 128)
+    widths: Counts = (32, 64, 64, 128, 128, 128)
     """Channels of each convolution; a max pool follows every second one."""
     hidden: Count = 64
     """Units of the hidden linear layer."""

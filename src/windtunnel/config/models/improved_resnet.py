@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from windtunnel.config.base import Component, Count, OpenFraction
+from windtunnel.config.base import Component, Count, Counts, OpenFraction
 from windtunnel.config.models.activation import ActivationName
 
 
@@ -13,9 +13,9 @@ class ImprovedResnet(Component):
     name: Literal["improved_resnet"] = "improved_resnet"
     stem: Count = 32
     """Channels of the stem."""
-    depths: tuple[Count, ...] = (3, 3, 3)
+    depths: Counts = (3, 3, 3)
     """Blocks of each stage."""
-    widths: tuple[Count, ...] = (64, 128, 256)
+    widths: Counts = (64, 128, 256)
     """Channels of each stage's 3x3 convolutions; four times as many leave the stage."""
     activation: ActivationName = "leaky_relu"
     """Activation."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from windtunnel.config.base import Component, Count, OpenFraction, PositiveReal
+from windtunnel.config.base import Component, Count, Counts, OpenFraction, PositiveReal
 
 
 class DensenetBc(Component):
@@ -22,9 +22,9 @@ class Convnext(Component):
 
     target: ClassVar[str] = "windtunnel.models.zoo.convnext:Convnext"
     name: Literal["convnext"] = "convnext"
-    depths: tuple[Count, ...] = (2, 2, 6, 2)
+    depths: Counts = (2, 2, 6, 2)
     """Blocks of each stage."""
-    widths: tuple[Count, ...] = (40, 80, 160, 320)
+    widths: Counts = (40, 80, 160, 320)
     """Channels of each stage."""
     patch_size: Count = 2
     """Side of the stem's patches, pixels."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from windtunnel.config.base import Component, Count, Flag, OpenFraction, Text
+from windtunnel.config.base import Component, Count, Counts, Flag, OpenFraction, Text
 from windtunnel.config.models.activation import ActivationName
 
 
@@ -37,9 +37,9 @@ class PreactResnet(Component):
     name: Literal["preact_resnet"] = "preact_resnet"
     stem: Count = 64
     """Channels of the stem."""
-    depths: tuple[Count, ...] = (2, 2, 2, 2)
+    depths: Counts = (2, 2, 2, 2)
     """Blocks of each stage."""
-    widths: tuple[Count, ...] = (64, 128, 256, 512)
+    widths: Counts = (64, 128, 256, 512)
     """Channels of each stage."""
     activation: ActivationName = "relu"
     """Activation."""

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from windtunnel.config.base import Component, Count, OpenFraction
+from windtunnel.config.base import Component, Counts, OpenFraction
 from windtunnel.config.models.activation import ActivationName
 
 
@@ -11,9 +11,9 @@ class SlimResnet(Component):
 
     target: ClassVar[str] = "windtunnel.models.zoo.slim_resnet:SlimResnet"
     name: Literal["slim_resnet"] = "slim_resnet"
-    depths: tuple[Count, ...] = (4, 4, 4, 3)
+    depths: Counts = (4, 4, 4, 3)
     """Blocks of each stage."""
-    widths: tuple[Count, ...] = (32, 64, 128, 256)
+    widths: Counts = (32, 64, 128, 256)
     """Channels of each stage."""
     activation: ActivationName = "relu"
     """Activation."""
