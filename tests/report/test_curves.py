@@ -26,6 +26,11 @@ def test_the_panels_are_labelled_with_units(run_folder):
     assert {axes.get_xlabel() for axes in panels} == {"epoch"}
 
 
+def test_learning_rates_are_drawn_from_zero(run_folder):
+    low, high = plot_curves([load_run(run_folder)]).axes[2].get_ylim()
+    assert low == 0.0 and high > 0.1
+
+
 def test_one_run_tells_training_from_validation_by_colour(run_folder):
     loss = plot_curves([load_run(run_folder)]).axes[0]
     lines = _lines(loss)
