@@ -95,6 +95,7 @@ def test_odd_and_oblong_images(name):
         ("vit_lite_7_4", 30, "patches of 4 px do not divide"),
         ({"name": "slim_resnet", "depths": [1, 2]}, 32, "2 depths and 4 widths do not fit"),
         ({"name": "convnext", "depths": [1]}, 32, "1 depths and 4 widths do not fit"),
+        ({"name": "compact_transformer", "dim": 4, "heads": 2, "mlp_ratio": 0.2}, 32, "mlp_ratio=0.2 of dim=4"),
         ({"name": "wide_resnet", "depth": 27}, 32, "27 is not 6 n"),
         ({"name": "resnext", "depth": 28}, 32, "28 is not 9 n"),
         ({"name": "cifar_resnet", "depth": 18}, 32, "18 is not 6 n"),

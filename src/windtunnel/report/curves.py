@@ -128,7 +128,7 @@ def _draw_panel(axes: Axes, panel: Panel, runs: Sequence[Run], labels: Sequence[
             _draw_series(axes, series, label=label, line=line, shade=_shade(series, index, alone=alone))
     axes.set(xlabel="epoch", ylabel=_UNITS[panel])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if panel == "learning rate":  # from zero: a constant rate has no range of its own, and its axis shows rounding errors
+    if panel == "learning rate":  # a constant rate has no range of its own to show
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if not axes.has_data():
         axes.text(0.5, 0.5, "no epoch finished", ha="center", transform=axes.transAxes)

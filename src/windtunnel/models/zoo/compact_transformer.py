@@ -82,10 +82,18 @@ class EncoderLayer(nn.Sequential):
         mlp_ratio: hidden width of the MLP over ``dim``.
         dropout: dropped share of the MLP's outputs.
         drop_path: probability of dropping either path.
+
+    Raises:
+        ModelError: ``mlp_ratio`` leaves the MLP no width.
     """
 
     def __init__(self, *, dim: int, heads: int, mlp_ratio: float, dropout: float, drop_path: float) -> None:
         hidden = int(dim * mlp_ratio)
+        if not hidden:
+            raise ModelError(
+                f"compact_transformer: mlp_ratio={mlp_ratio:g} of dim={dim} is an MLP of no width; "
+                f"give a mlp_ratio of at least {1 / dim:g}"
+            )
         mlp = nn.Sequential(
             nn.Linear(dim, hidden),
             nn.GELU(),
@@ -135,7 +143,7 @@ class CompactTransformer(nn.Module):
         drop_path: probability of dropping the last layer's paths; falls linearly to 0 at the first.
 
     Raises:
-        ModelError: the patches do not divide the images, or the heads the width.
+        ModelError: the patches do not divide the images, or the heads the width, or ``mlp_ratio`` leaves no width.
     """
 
     def __init__(
