@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from windtunnel.core.files import replacing
 from windtunnel.errors import CheckpointError
@@ -115,6 +116,7 @@ def _draw_all_losses(axes: Axes, clouds: Sequence[Cloud]) -> None:
     for index, cloud in enumerate(clouds):
         _draw_losses(axes, cloud, colour(index))
     axes.set(xlabel="epoch", ylabel="training loss (nats)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_cross(axes: Axes, cloud: Cloud, shade: str) -> None:
