@@ -38,8 +38,9 @@ _UNMIXED = (
 _FROM_SCRATCH = "The report calls its ResNet-18 pretrained on ImageNet; ours starts from random weights."
 _NO_WEIGHTS = Explanation(
     "not run",
-    "There are no ImageNet weights here. With a network `windtunnel train cifar100/s2_pretrained --dry-run` fetches "
-    "them; with a file of them, `windtunnel train cifar100/s2_pretrained model.pretrained=false model.weights=FILE`.",
+    "There are no ImageNet weights here. With a network, windtunnel train cifar100/s2_pretrained --dry-run fetches "
+    "them; with a file of them, it is windtunnel train cifar100/s2_pretrained model.pretrained=false "
+    "model.weights=FILE.",
 )
 
 
