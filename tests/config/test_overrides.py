@@ -30,6 +30,7 @@ TREE: dict[str, Any] = {
         ("new.deep.key=1", ("new", "deep", "key"), 1),
         ("data.path=a=b", ("data", "path"), "a=b"),
         ("averaging=null", ("averaging",), None),
+        ("augment=[hflip]", ("augment",), ["hflip"]),
     ],
 )
 def test_override_sets_its_path(override: str, path: tuple[str | int, ...], value: Any) -> None:
@@ -43,6 +44,19 @@ def test_fields_of_a_component_apply_after_it_was_picked_whatever_the_order() ->
     wanted = {"name": "mlp", "widths": [1]}
     assert apply_overrides(TREE, ["model.widths=[1]", "model=mlp"])["model"] == wanted
     assert apply_overrides(TREE, ["model.name=mlp", "model.widths=[1]"])["model"] == wanted
+
+
+@pytest.mark.parametrize("tree", [TREE, {}])
+def test_an_op_is_set_within_the_list_given_beside_it_whatever_the_order(tree: dict[str, Any]) -> None:
+    given = ["augment=[random_crop, horizontal_flip]", "augment.1=vertical_flip", "augment.0.padding=2"]
+    wanted = [{"name": "random_crop", "padding": 2}, "vertical_flip"]
+    assert apply_overrides(tree, given)["augment"] == wanted
+    assert apply_overrides(tree, given[::-1])["augment"] == wanted
+
+
+def test_fields_grow_on_a_bare_name() -> None:
+    assert apply_overrides({"optim": "adam"}, ["optim={lr: 0.1}"])["optim"] == {"name": "adam", "lr": 0.1}
+    assert merge({"optim": "adam"}, {"optim": {"name": "sgd"}})["optim"] == {"name": "sgd"}
 
 
 def test_the_tree_itself_is_left_alone() -> None:

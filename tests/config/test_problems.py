@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windtunnel.config.data import OfficialSplit
 from windtunnel.config.experiment import Experiment
+from windtunnel.config.optim import Sgd
 from windtunnel.config.problems import validate_tree
 from windtunnel.errors import ConfigError
 
@@ -53,7 +55,9 @@ def test_near_misses_get_a_suggestion(fields: dict[str, Any], path: str, hint: s
         ({"optim": {"name": "sgd", "lr": math.inf}}, "optim.lr", "finite number"),
         ({"optim": {"name": "sgd", "lr": -0.1}}, "optim.lr", "greater than 0 (got -0.1)"),
         ({"optim": {"name": "sgd", "momentum": 0.0}}, "optim", "nesterov needs momentum"),
-        ({"optim": {"lr": 0.1}}, "optim", "needs a 'name'"),
+        ({"model": {"widths": [8]}}, "model", "needs a 'name'"),
+        ({"averaging": {"decay": 0.9}}, "averaging", "needs a 'name'"),
+        ({"optim": {"lr": None}}, "optim.lr", "valid number (got null)"),
         ({"optim": 3}, "optim", "a name or a mapping"),
         ({"schedule": {"name": "piecewise_linear", "points": [[0.5, 1], [0.5, 2]]}}, "schedule", "rising"),
         ({"data": {"source": "digits", "normalize": {"mean": [0, 0], "std": [1]}}}, "data.normalize", "2 channels"),
@@ -84,6 +88,15 @@ def test_whole_numbers_may_be_written_as_powers_of_ten(value: float, said: str |
     experiment = validate_tree(Experiment, {**GOOD, "budget": {"parameters": value}}, "test")
     assert experiment.budget is not None
     assert (experiment.budget.parameters, type(experiment.budget.parameters)) == (5_000_000, int)
+
+
+def test_fields_of_a_component_without_a_name_are_those_of_its_default() -> None:
+    given = {"optim": {"lr": 0.05}, "data": {"source": "digits", "split": {"validation": 0.2}}}
+    experiment = validate_tree(Experiment, {**GOOD, **given}, "test")
+    assert experiment.optim == Sgd(lr=0.05)
+    assert experiment.data.split == OfficialSplit(validation=0.2)
+    said = problems_of(optim={"momentumm": 0.9})["optim.momentumm"]
+    assert "did you mean 'momentum'?" in said
 
 
 def test_presets_expand_under_the_users_fields() -> None:

@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, Strict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from windtunnel.errors import UsageError
@@ -46,6 +55,12 @@ class FrozenConfig(BaseModel):
         protected_namespaces=(),
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_default_components(cls, fields: Any) -> Any:
+        """Take fields of a component without its name for the default one's: ``optim: {lr: 0.1}``."""
+        return name_default_components(cls, fields) if isinstance(fields, Mapping) else fields
+
 
 class Component(FrozenConfig):
     """A config picked by ``name`` that builds one object.
@@ -61,6 +76,17 @@ class Component(FrozenConfig):
         """Build the object this config describes; ``context`` is what only the caller knows."""
         fields = {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
         return import_object(self.target)(**fields, **context)
+
+
+def name_default_components(cls: type[BaseModel], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fields`` of ``cls``, where a component that is given without its ``name`` is the field's default one."""
+    defaults = {key: cls.model_fields[key].default for key in fields if key in cls.model_fields}
+    unnamed = {
+        key: {**default.model_dump(), **fields[key]}
+        for key, default in defaults.items()
+        if isinstance(default, Component) and isinstance(fields[key], Mapping) and "name" not in fields[key]
+    }
+    return {**fields, **unnamed}
 
 
 def component_name(cls: type[Component]) -> str:
@@ -179,4 +205,5 @@ __all__ = [
     "Text",
     "ValidationError",
     "component_name",
+    "name_default_components",
 ]

@@ -51,15 +51,21 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     {'optim': {'name': 'sgd', 'lr': 2}}
     >>> merge({"optim": {"name": "sgd", "lr": 1}}, {"optim": {"name": "adam"}})
     {'optim': {'name': 'adam'}}
+    >>> merge({"optim": "adam"}, {"optim": {"lr": 2}})
+    {'optim': {'name': 'adam', 'lr': 2}}
     """
     merged = dict(base)
     for key, value in top.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping) and not _replaces(old, value):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
+        merged[key] = _lay_over(merged.get(key), value)
     return merged
+
+
+def _lay_over(old: Any, new: Any) -> Any:
+    """Return ``new``, with what ``old`` says besides where both hold fields; a bare component name grows fields."""
+    if not isinstance(new, Mapping):
+        return new
+    fields = {"name": old} if isinstance(old, str) else old
+    return merge(fields, new) if isinstance(fields, Mapping) and not _replaces(fields, new) else new
 
 
 def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -67,7 +73,7 @@ def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _depth_if_picking(path: list[str], value: Any) -> tuple[int, int]:
-    picks = path[-1] == "name" or value is None or isinstance(value, str | Mapping)
+    picks = path[-1] == "name" or value is None or isinstance(value, str | Mapping | list)
     return (0, len(path)) if picks else (1, 0)
 
 
@@ -82,9 +88,7 @@ def _set(tree: dict[str, Any], path: list[str], value: Any) -> None:
         node.clear()
         node["name"] = value
     else:
-        old = node.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        node[key] = merge(old, value) if both and not _replaces(old, value) else value
+        node[key] = _lay_over(node.get(key), value)
 
 
 def _step(node: Any, part: str, path: list[str]) -> Any:

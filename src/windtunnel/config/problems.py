@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from windtunnel.config.base import Component, ComponentOf, component_name
+from windtunnel.config.base import Component, ComponentOf, component_name, name_default_components
 from windtunnel.errors import ConfigError, Problem
 from windtunnel.registry import suggest
 
@@ -64,7 +64,8 @@ def find_model(cls: type[BaseModel], tree: Any, location: Sequence[int | str]) -
     current: type[BaseModel] | None = cls
     annotation: Any = cls
     for part in location:
-        tree = _child(tree, part)
+        named = name_default_components(current, tree) if current and isinstance(tree, Mapping) else tree
+        tree = _child(named, part)
         if isinstance(part, str):
             field = current.model_fields.get(part) if current else None
             if field is None:
@@ -106,7 +107,7 @@ def _flatten(annotation: Any) -> Iterator[Any]:
 
 
 def _show(value: Any) -> str:
-    if value is None or isinstance(value, Mapping | BaseModel):
+    if isinstance(value, Mapping | BaseModel):
         return ""
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from windtunnel.config.base import (
     Component,
@@ -68,7 +68,7 @@ class Cosine(_Warmup):
     """Multiplier at the end."""
     t_max: PositiveReal | None = None
     """Epochs of the half cosine; ``null`` takes all there are."""
-    restart_factor: PositiveReal | None = None
+    restart_factor: Annotated[PositiveReal, Field(ge=1)] | None = None
     """Start again at 1 after each ``t_max``, which grows by this factor; ``null`` stays at ``final``."""
 
     @model_validator(mode="after")
