@@ -1,5 +1,6 @@
 """The worker itself, with real training."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from windtunnel.config.data import DataConfig, Digits, OfficialSplit
@@ -78,6 +80,13 @@ def test_what_cannot_be_run_is_said(tmp_path, capfd):
     [
         (MemoryError(), "memory", OUT_OF_MEMORY_EXIT),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory", OUT_OF_MEMORY_EXIT),
+        (RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA"), "memory", OUT_OF_MEMORY_EXIT),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+            "memory",
+            OUT_OF_MEMORY_EXIT,
+        ),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory", OUT_OF_MEMORY_EXIT),
         (RuntimeError("a bug"), "crash", 1),
     ],
 )
@@ -89,6 +98,34 @@ def test_what_breaks_is_told_apart(tmp_path, monkeypatch, error, cause, code):
     order = make_order(tmp_path, digits())
     assert run_order(order) == code
     assert read_result(Path(order.result)).cause == cause
+
+
+def test_running_out_of_memory_is_known_behind_another_error(tmp_path, monkeypatch):
+    def break_down(*arguments, **keywords):
+        raise RuntimeError("the compiler failed") from torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    monkeypatch.setattr("windtunnel.training.run.train_in", break_down)
+    assert run_order(make_order(tmp_path, digits())) == OUT_OF_MEMORY_EXIT
+
+
+def test_the_heart_beats_while_another_thread_imports_torch(tmp_path):
+    """A new process for a GPU beats from its start, when torch is there and ``torch.cuda`` not yet."""
+    order = make_order(tmp_path, digits(), device="cuda", context_bytes=7)
+    program = (
+        "import sys, types\n"
+        "from pathlib import Path\n"
+        "from windtunnel.dispatch.order import Order\n"
+        "from windtunnel.dispatch.worker import read_peak\n"
+        "order = Order.read(Path(sys.argv[1]))\n"
+        "assert 'torch' not in sys.modules\n"
+        "sys.modules['torch'] = types.ModuleType('torch')\n"
+        "first = read_peak(order)\n"
+        "sys.modules['torch.cuda'] = types.ModuleType('torch.cuda')\n"
+        "print(first, read_peak(order))\n"
+    )
+    order.write(tmp_path / "order.json")
+    said = subprocess.run([sys.executable, "-c", program, tmp_path / "order.json"], capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == ("0 0\n", "")
 
 
 def test_a_killed_worker_is_continued_by_the_next_to_the_same_bits(tmp_path, forks):

@@ -4,6 +4,7 @@ A process a run, since a CUDA fault, an allocator gone wrong or a kill then touc
 memory back. The worker trains the ordered experiment in its folder, or goes on there, and says in files how it goes.
 """
 
+import errno
 import faulthandler
 import os
 import signal
@@ -24,7 +25,13 @@ from windtunnel.errors import UsageError
 
 BEAT_S = 0.5
 _RECENT_S = 10.0
-_CPU_ALLOCATION_FAILED = "DefaultCPUAllocator"
+# What torch says of memory that it did not get for its own tensors: from the driver, or within NVIDIA's libraries.
+_OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 
 class Pulse:
@@ -94,12 +101,27 @@ class Pulse:
 
 
 def read_peak(order: Order) -> int:
-    """Return the largest memory this process has held on its device, bytes."""
-    if order.device == "cuda":
-        torch = sys.modules.get("torch")
-        started = torch is not None and torch.cuda.is_initialized()
-        return order.context_bytes + (int(torch.cuda.max_memory_reserved()) if torch and started else 0)
-    return resident_peak()
+    """Return the largest memory this process has held on its device, bytes; on a GPU 0 before it has a context."""
+    if order.device == "cpu":
+        return resident_peak()
+    cuda: Any = sys.modules.get("torch.cuda")
+    is_started = getattr(cuda, "is_initialized", None)  # missing while another thread still imports torch
+    return order.context_bytes + int(cuda.max_memory_reserved()) if is_started and is_started() else 0
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Say whether ``error``, or what it was raised from, is that memory of the device or the host ran out."""
+    import torch
+
+    while error is not None:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return True
+        if isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def run_order(order: Order) -> int:
@@ -125,7 +147,6 @@ def main() -> None:
 
 
 def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
-    import torch
     from rich.console import Console
 
     from windtunnel.config.experiment import Experiment
@@ -146,13 +167,10 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
     except UsageError as error:
         print_failure()
         return ("storage", str(error), STORAGE_EXIT) if lacks_space(error) else ("usage", str(error), error.exit_code)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        print_failure()
-        return "memory", str(error).splitlines()[0] if str(error) else "out of memory", OUT_OF_MEMORY_EXIT
     except Exception as error:  # whatever it is, the dispatcher has to hear of it
         print_failure()
-        if isinstance(error, RuntimeError) and _CPU_ALLOCATION_FAILED in str(error):
-            return "memory", str(error).splitlines()[0], OUT_OF_MEMORY_EXIT
+        if lacks_memory(error):
+            return "memory", str(error).splitlines()[0] if str(error) else "out of memory", OUT_OF_MEMORY_EXIT
         said = f"{type(error).__name__}: {error}"
         return ("storage", said, STORAGE_EXIT) if lacks_space(error) else ("crash", said, 1)
     causes: dict[str, Cause] = {"finished": "finished", "diverged": "diverged", "interrupted": "interrupted"}
