@@ -45,3 +45,9 @@ def test_focal_counts_easy_images_less() -> None:
         for row in logits
     )
     assert easy < hard
+
+
+def test_focal_has_a_slope_where_an_image_is_certain() -> None:
+    logits = torch.tensor([[60.0, 0.0, 0.0]], requires_grad=True)
+    Focal(gamma=0.5, reduction="mean")(logits, torch.tensor([0])).backward()
+    assert torch.isfinite(logits.grad).all()

@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windtunnel.config.schedule import Cosine as CosineConfig
 from windtunnel.optim.plateau import Plateau
 from windtunnel.optim.schedules import (
     Constant,
@@ -89,6 +90,11 @@ def optimizer() -> torch.optim.Optimizer:
 def test_schedule_by_epoch_equals_torch(ours: Schedule, build) -> None:
     mine = [ours.multiplier(epoch, total_steps=12, steps_per_epoch=1) for epoch in range(12)]
     assert mine == pytest.approx(torch_rates(build(optimizer()), 12), abs=1e-9)
+
+
+def test_cosines_that_would_shrink_to_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="restart_factor"):
+        CosineConfig(t_max=1.0, restart_factor=0.5)
 
 
 def test_one_cycle_equals_torch_but_for_one_step() -> None:

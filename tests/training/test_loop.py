@@ -80,6 +80,16 @@ def test_norm_layers_stay_float32_under_low_precision_weights() -> None:
     assert (model[0].weight.dtype, model[1].weight.dtype) == (torch.bfloat16, torch.float32)
 
 
+@pytest.mark.parametrize("norm", [nn.LayerNorm(4), nn.GroupNorm(2, 4)], ids=["layer", "group"])
+def test_norm_layers_compute_in_float32_under_low_precision_weights(norm: nn.Module) -> None:
+    model = Precision(torch.device("cpu"), torch.bfloat16, weights_too=True).convert(nn.Sequential(norm))
+    seen: list[torch.dtype] = []
+    compute = norm.forward
+    norm.forward = lambda values: (seen.append(values.dtype), compute(values))[1]
+    answer = model(torch.randn(3, 4).bfloat16())
+    assert (seen, answer.dtype, norm.weight.dtype) == ([torch.float32], torch.bfloat16, torch.float32)
+
+
 def test_clipping_bounds_the_update(tiny: Experiment) -> None:
     fields = {**tiny.train.model_dump(), "clip_norm": 1e-6}
     optim = {"name": "sgd", "lr": 1.0, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}

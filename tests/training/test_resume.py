@@ -1,5 +1,6 @@
 """A run that is stopped in any way and continued ends with the same bits as one that was not."""
 
+import dataclasses
 import itertools
 import signal
 from collections.abc import Callable, Mapping
@@ -19,8 +20,11 @@ from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.track.files import read_rows
 from windtunnel.training import checkpoint
+from windtunnel.training.assemble import assemble
+from windtunnel.training.checkpoint import load_checkpoint
 from windtunnel.training.folder import RunFolder, open_run
 from windtunnel.training.run import RunResult, resume, train
+from windtunnel.training.state import TrainState
 
 Undisturbed = Callable[[Experiment], RunResult]
 
@@ -225,3 +229,11 @@ def test_state_of_another_architecture_is_refused(tiny: Experiment, runs_dir: Pa
     config.write_text(config.read_text().replace("widths: [8, 8]", "widths: [8, 16]"))
     with pytest.raises(CheckpointError, match=r"another model.*\(16"):
         resume(result.folder)
+
+
+def test_run_from_a_cpu_goes_on_on_a_gpu(tiny: Experiment, runs_dir: Path) -> None:
+    folder = train(changed(tiny, epochs=1.0), runs_dir=runs_dir).folder
+    parts = dataclasses.replace(assemble(changed(tiny)), device=torch.device("cuda"))  # whose streams were not saved
+    state = TrainState.fresh(torch.device("cpu"))
+    load_checkpoint(folder / "checkpoints", parts, state)
+    assert state.step == 8

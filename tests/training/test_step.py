@@ -1,5 +1,5 @@
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +10,8 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import Batch
 from windtunnel.errors import ConfigError, UsageError
 from windtunnel.optim.groups import training_groups
-from windtunnel.training.assemble import Parts, assemble
-from windtunnel.training.graph import RecordedUpdate, check_can_record
+from windtunnel.training.assemble import Parts, assemble, initialise_from_data
+from windtunnel.training.graph import RecordedUpdate, check_can_compile, check_can_record
 from windtunnel.training.state import TrainState
 from windtunnel.training.step import train_step, update_weights
 from windtunnel.training.weights import judged_weights
@@ -97,6 +97,125 @@ def test_sam_counts_a_batch_once_in_the_running_statistics(tiny: Experiment) -> 
     for name, buffer in plain.model.named_buffers():
         if "running" in name:
             assert torch.equal(buffer, sam.model.get_buffer(name))
+
+
+def test_sam_keeps_the_running_statistics_when_the_scaled_loss_overflows(tiny: Experiment) -> None:
+    runtime = tiny.runtime.model_dump() | {"precision": "float16"}
+    parts = with_parts(tiny, train=tiny.train.model_dump() | {"sam": {}}, runtime=runtime)
+    scale_loss(parts, 2.0**120)
+    train_on(parts, 1)
+    assert parts.scaler.get_scale() < 2.0**120
+    assert all(bool(buffer.isfinite().all()) for buffer in parts.model.buffers())
+
+
+def test_momentum_begins_at_zero_when_the_loss_scaler_skips_the_first_update(
+    tiny: Experiment, uninitialized_memory_is_nan: None
+) -> None:
+    parts = with_parts(tiny, runtime=tiny.runtime.model_dump() | {"precision": "float16"})
+    before = weights(parts)
+    scale_loss(parts, 2.0**120)
+    train_on(parts, 1)
+    assert torch.equal(weights(parts), before)
+    assert not any(state["momentum_buffer"].any() for state in parts.optimizer.state.values())
+
+
+@pytest.fixture
+def uninitialized_memory_is_nan() -> Iterator[None]:
+    """Let torch fill memory that nobody has written, as it does while it is asked to be deterministic."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def scale_loss(parts: Parts, scale: float) -> None:
+    parts.scaler.scale(torch.zeros(()))  # which makes the scale
+    parts.scaler.update(scale)
+
+
+@pytest.mark.parametrize("train", [{"accumulate": 2}, {"sam": {}}], ids=["accumulate", "sam"])
+def test_answers_are_read_before_the_next_pass_writes_over_them(tiny: Experiment, train: dict[str, Any]) -> None:
+    plain, captured = (with_parts(tiny, train=tiny.train.model_dump() | train) for _ in range(2))
+    answers: list[torch.Tensor] = []
+
+    def write_over(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        for answer in answers:
+            answer.detach().fill_(float("nan"))
+        answers[:] = [output]
+
+    captured.model.register_forward_hook(write_over)
+    assert train_on(captured).right_sum == train_on(plain).right_sum
+
+
+@pytest.mark.parametrize("mode", ["reduce-overhead", "max-autotune"])
+def test_compiled_graphs_do_not_go_with_recorded_ones_or_added_up_gradients(tiny: Experiment, mode: str) -> None:
+    def on(device: str, **fields: Any) -> None:
+        experiment = tiny.model_copy(
+            update={
+                "runtime": tiny.runtime.model_copy(update={"compile": mode} | fields.get("runtime", {})),
+                "train": tiny.train.model_copy(update=fields.get("train", {})),
+            }
+        )
+        check_can_compile(experiment, torch.device(device))
+
+    on("cuda")
+    on("cpu", train={"accumulate": 2})
+    with pytest.raises(UsageError, match=r"train\.accumulate"):
+        on("cuda", train={"accumulate": 2})
+    with pytest.raises(UsageError, match=r"runtime\.cuda_graph"):
+        on("cuda", runtime={"cuda_graph": True})
+
+
+def test_resizing_trains_low_precision_weights(tiny: Experiment) -> None:
+    runtime = tiny.runtime.model_dump() | {"precision": "bfloat16", "low_precision_weights": True}
+    parts = with_parts(tiny, train=tiny.train.model_dump() | {"resize": [[0.0, 6]]}, runtime=runtime)
+    assert train_on(parts, 1).step == 1
+
+
+def test_freezing_everything_on_the_way_is_refused(tiny: Experiment) -> None:
+    groups = [{"match": "*.weight", "train_epochs": 1.0}, {"match": "*", "train_epochs": 3.5}]
+    with pytest.raises(ConfigError, match=r"optim\.groups: freeze every parameter before train\.epochs=4"):
+        with_parts(tiny, optim={"name": "sgd", "groups": groups})
+    groups[1]["train_epochs"] = 4.0
+    with_parts(tiny, optim={"name": "sgd", "groups": groups})
+
+
+def test_a_single_image_for_batch_norm_is_refused_where_it_has_no_statistics(tiny: Experiment) -> None:
+    data = tiny.data.model_dump() | {"train_limit": 97, "drop_last": False}
+    with pytest.raises(ConfigError, match=r"data\.batch_size: leaves a single image to a pass"):
+        with_parts(tiny, model={"name": "resnet18"}, data=data)
+    with_parts(tiny, data=data)  # its batch norms see more than one pixel
+
+
+def test_averages_begin_with_the_weights_that_were_set_from_the_data(tiny: Experiment) -> None:
+    ema = {"decay": 0.99, "warmup": False}
+    parts = with_parts(tiny, ema=ema, averaging={"name": "lookahead", "every": 1, "alpha": 0.0})
+    parameter = next(parts.model.parameters())
+    parts.model.initialise_from = lambda images: parameter.fill_(images.mean() + 3.0)
+    initialise_from_data(parts)
+    expected = parameter.detach().clone()
+    assert expected.unique().numel() == 1
+    assert parts.averaging is not None
+    assert parts.ema is not None
+    parts.averaging.update(1, 10)
+    assert torch.equal(parameter, expected)
+    with parts.ema.swapped_in():
+        assert torch.equal(parameter, expected)
+
+
+def test_ema_of_low_precision_weights_moves_as_far_as_that_of_float32(tiny: Experiment) -> None:
+    runtime = tiny.runtime.model_dump() | {"precision": "bfloat16", "low_precision_weights": True}
+    parts = with_parts(tiny, ema={"decay": 0.999, "warmup": False}, runtime=runtime)
+    parameter = next(parts.model.parameters())
+    assert parts.ema is not None
+    with torch.no_grad():
+        parameter.fill_(1.0)
+        parts.ema.restart()
+        parameter.fill_(2.0)
+    for step in range(1, 501):
+        parts.ema.update(step)
+    with parts.ema.swapped_in():
+        assert parameter.flatten()[0].item() == pytest.approx(2 - 0.999**500, abs=0.01)
+    assert parameter.flatten()[0] == 2.0
 
 
 def test_resizing_trains_on_the_size_of_the_epoch(tiny: Experiment) -> None:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 class Averaging(Protocol):
     """Keeps an average of a model's float state."""
 
+    def restart(self) -> None:
+        """Begin with the weights as they are now."""
+
     def update(self, step: int, total_steps: int) -> None:
         """Take note of the weights after ``step`` updates; may change them."""
 
@@ -25,6 +28,11 @@ class _SlowWeights:
     def __init__(self, fast: list[Tensor]) -> None:
         self._fast = fast
         self._slow = [tensor.clone() for tensor in fast]
+
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin with the weights as they are now."""
+        torch._foreach_copy_(self._slow, self._fast)
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """Return the slow weights."""

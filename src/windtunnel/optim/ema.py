@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from windtunnel.config.averaging import Ema
 
+_AVERAGE_FORMAT = torch.float32
+
 
 class MovingAverage:
     """``average = d * average + (1 - d) * weights`` after every ``every`` updates, over all float state.
 
     ``d`` is ``decay**every``, or with warm-up at most ``(1 + n) / (10 + n)`` for the n-th average. Counters such as
-    batch norm's are taken over as they are.
+    batch norm's are taken over as they are. The average is kept in float32 whatever the weights are in: a thousandth of
+    the way to them would be rounded to nothing in bfloat16.
 
     Args:
         model: the model that trains; its state's tensors must stay the same objects.
@@ -25,8 +28,13 @@ class MovingAverage:
         self._config = config
         state = list(model.state_dict().values())
         self._live = [tensor for tensor in state if tensor.is_floating_point()]
-        self._average = [tensor.clone() for tensor in self._live]
+        self._average = [tensor.to(_AVERAGE_FORMAT, copy=True) for tensor in self._live]
         self._count = 0
+
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin with the weights as they are now."""
+        torch._foreach_copy_(self._average, self._live)
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -37,7 +45,7 @@ class MovingAverage:
         decay = float(self._config.decay**self._config.every)
         if self._config.warmup:
             decay = min(decay, (1 + self._count) / (10 + self._count))
-        torch._foreach_lerp_(self._average, self._live, 1 - decay)
+        torch._foreach_lerp_(self._average, [tensor.to(_AVERAGE_FORMAT) for tensor in self._live], 1 - decay)
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Reduction = Literal["mean", "sum"]
+_SMALLEST_DOUBT = 1e-12
 
 
 class CrossEntropy:
@@ -61,5 +62,6 @@ class Focal:
         """Return the loss of class indices (b) or class probabilities (b k), in float32."""
         log_p = logits.float().log_softmax(1)
         targets = labels if labels.ndim == 2 else functional.one_hot(labels, logits.shape[1])
-        losses = -(targets * (1 - log_p.exp()) ** self.gamma * log_p).sum(1)
+        doubt = (-torch.expm1(log_p)).clamp_min(_SMALLEST_DOUBT)  # at 0 a power below 1 has no slope
+        losses = -(targets * doubt**self.gamma * log_p).sum(1)
         return losses.mean() if self.reduction == "mean" else losses.sum()

@@ -23,6 +23,17 @@ def build_sgd(
     return torch.optim.SGD(parameters, momentum=momentum, nesterov=nesterov, fused=True)
 
 
+def zero_momentum(optimizer: torch.optim.SGD) -> None:
+    """Make the momentum buffers now, of zeros.
+
+    Else torch's fused kernel makes them of whatever lies in memory, and where a loss scaler skips the very first update
+    it trains on from that.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
 def build_adam(
     model: nn.Module,
     *,

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.optim import Optimizer
 
 from windtunnel.config.base import Component
@@ -21,14 +22,15 @@ from windtunnel.data.sharing import use_shared_parts
 from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
-from windtunnel.models.shapes import infer_shape
+from windtunnel.models.shapes import in_mode, infer_shape, on_meta
 from windtunnel.models.winograd.use import check_can_use, use_winograd
 from windtunnel.optim.averaging import Averaging
 from windtunnel.optim.ema import MovingAverage
 from windtunnel.optim.groups import put_rates_on_device, scale_learning_rates
 from windtunnel.optim.losses import CrossEntropy, Focal
+from windtunnel.optim.optimizers import zero_momentum
 from windtunnel.optim.schedules import Schedule
-from windtunnel.training.graph import check_can_record
+from windtunnel.training.graph import check_can_compile, check_can_record
 from windtunnel.training.loaders import ImageLoader, build_loader
 from windtunnel.training.precision import Precision
 from windtunnel.training.sharing import check_last_batch, check_sharing
@@ -92,6 +94,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     device = team.resolve_device(experiment.runtime.device)
     if experiment.runtime.cuda_graph:
         check_can_record(device)
+    check_can_compile(experiment, device)
     if experiment.runtime.convolution == "winograd":
         check_can_use(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
@@ -100,6 +103,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     check_last_batch(experiment, len(data.train), team.size)
     model = build_model(experiment, data, precision)
     _check_resize(experiment, model, data.spec.channels)
+    _check_smallest_part(experiment, model, data, team)
     placement = choose_placement(experiment.data.placement, data.train.num_bytes, device, sharing=sharing)
     loader = build_loader(experiment, data, "train", precision, training=True, placement=placement, share=team.share)
     validation = None
@@ -116,7 +120,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
         placement=placement,
         loader=loader,
         validation=validation,
-        optimizer=_build_optimizer(experiment, model, device),
+        optimizer=_build_optimizer(experiment, model, precision),
         schedule=experiment.schedule.build(),
         loss=experiment.loss.build(),
         averaging=averaging.build(model=model) if averaging else None,
@@ -160,13 +164,50 @@ def _check_resize(experiment: Experiment, model: nn.Module, channels: int) -> No
             raise ConfigError("experiment", [problem]) from None
 
 
-def _build_optimizer(experiment: Experiment, model: nn.Module, device: torch.device) -> Optimizer:
+def _check_smallest_part(experiment: Experiment, model: nn.Module, data: OpenedData, team: Team) -> None:
+    """Find out whether batch norm would be given a single value a channel, as at the end of an epoch in one image."""
+    settings, images = experiment.data, len(data.train)
+    sizes = {min(settings.batch_size, images), 0 if settings.drop_last else images % settings.batch_size}
+    if 1 not in {_last_part(size // team.size, experiment.train.accumulate) for size in sizes}:
+        return
+    alone = torch.empty(1, *data.train.image_shape, device="meta", dtype=next(model.parameters()).dtype)
+    try:
+        with in_mode(model, training=True), torch.no_grad():
+            functional_call(model, dict(on_meta(model)), alone)
+    except ValueError as error:
+        fields = "data.batch_size, data.drop_last=true or train.accumulate"
+        message = f"leaves a single image to a pass, over which batch norm has no statistics ({error}); change {fields}"
+        raise ConfigError("experiment", [Problem("data.batch_size", message, str(settings.batch_size))]) from None
+    except RuntimeError:  # a network of one's own that cannot run without data finds out in training
+        return
+
+
+def _last_part(size: int, count: int) -> int:
+    """Return the images of the last of ``count`` parts that torch cuts a batch into.
+
+    >>> _last_part(10, 3), _last_part(9, 4), _last_part(5, 1)
+    (2, 3, 5)
+    """
+    return size - (size - 1) // -(-size // count) * -(-size // count) if size else 0
+
+
+def _build_optimizer(experiment: Experiment, model: nn.Module, precision: Precision) -> Optimizer:
     optimizer: Optimizer = experiment.optim.build(model=model)
+    _check_something_trains(experiment, optimizer)
     if (scaling := experiment.train.lr_scaling) is not None:
         scale_learning_rates(optimizer, scaling.factor(experiment.data.batch_size))
     if experiment.runtime.cuda_graph:
-        put_rates_on_device(optimizer, device)
+        put_rates_on_device(optimizer, precision.device)
+    if isinstance(optimizer, torch.optim.SGD) and precision.scaler().is_enabled():
+        zero_momentum(optimizer)
     return optimizer
+
+
+def _check_something_trains(experiment: Experiment, optimizer: Optimizer) -> None:
+    ends = [group["train_epochs"] for group in optimizer.param_groups]
+    if None not in ends and max(ends) < experiment.train.epochs:
+        message = f"freeze every parameter before train.epochs={experiment.train.epochs:g}; leave something to train"
+        raise ConfigError("experiment", [Problem("optim.groups", message, f"train_epochs {max(ends):g}")])
 
 
 def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
@@ -220,3 +261,6 @@ def initialise_from_data(parts: Parts) -> None:
     )
     with torch.no_grad():
         parts.model.initialise_from(torch.cat([batch.images for batch in loader.epoch(0)]))
+    for average in (parts.averaging, parts.ema):
+        if average is not None:
+            average.restart()

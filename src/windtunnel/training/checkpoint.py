@@ -127,12 +127,12 @@ def _random_state(device: torch.device) -> RandomState:
 
 
 def _set_random_state(states: Sequence[RandomState], parts: Parts) -> None:
-    """Go on with this process's streams; a process the saved run did not have keeps those it started with."""
+    """Go on with this process's streams; a process, or GPU, the saved run did not have keeps those it started with."""
     if parts.team.rank >= len(states):
         return
     mine = states[parts.team.rank]
     torch.set_rng_state(mine["cpu"])
-    if parts.device.type == "cuda":
+    if parts.device.type == "cuda" and "cuda" in mine:
         torch.cuda.set_rng_state(mine["cuda"], parts.device)
 
 

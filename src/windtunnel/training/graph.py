@@ -11,10 +11,12 @@ from typing import Protocol
 
 import torch
 
+from windtunnel.config.experiment import Experiment
 from windtunnel.core.types import Batch
 from windtunnel.errors import UsageError
 
 _USUAL_UPDATES = 3
+_MODES_WITH_GRAPHS = ("reduce-overhead", "max-autotune")
 
 
 class Recorder(Protocol):
@@ -65,23 +67,34 @@ class _Shape:
 
 
 class CudaRecorder:
-    """Captures CUDA graphs on a stream of its own, on which the usual updates run as well, as torch asks for."""
+    """Captures CUDA graphs on a stream of its own, on which the usual updates run as well, as torch asks for.
 
-    def __init__(self) -> None:
-        self._stream = torch.cuda.Stream()
+    Args:
+        device: where everything that is recorded happens; the process's current device may be another.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)
 
     def run(self, function: Callable[[], None]) -> None:
         """Do ``function`` on the stream; work queued before and after it keeps its order."""
-        current = torch.cuda.current_stream()
+        current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             function()
         current.wait_stream(self._stream)
 
     def record(self, function: Callable[[], None]) -> Callable[[], None]:
-        """Capture ``function`` and return its replay; capturing runs nothing."""
+        """Capture ``function`` and return its replay; capturing runs nothing.
+
+        Other threads go on meanwhile: those that stream images ask for page-locked memory, which capturing them too
+        would forbid.
+        """
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
+        with (
+            torch.cuda.device(self._stream.device),
+            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+        ):
             function()
         return graph.replay
 
@@ -90,3 +103,20 @@ def check_can_record(device: torch.device) -> None:
     """Raise :class:`UsageError` where there are no CUDA graphs."""
     if device.type != "cuda":
         raise UsageError(f"runtime.cuda_graph needs a CUDA device, not {device}; set runtime.cuda_graph=false")
+
+
+def check_can_compile(experiment: Experiment, device: torch.device) -> None:
+    """Raise :class:`UsageError` where torch.compile's own CUDA graphs would meet ours, or lose added-up gradients."""
+    mode = experiment.runtime.compile
+    if device.type != "cuda" or mode not in _MODES_WITH_GRAPHS:
+        return
+    if experiment.runtime.cuda_graph:
+        raise UsageError(
+            f"runtime.cuda_graph: runtime.compile={mode} records CUDA graphs of its own, which cannot be recorded "
+            "again; set runtime.compile=default, or runtime.cuda_graph=false"
+        )
+    if experiment.train.accumulate > 1:
+        raise UsageError(
+            f"train.accumulate: runtime.compile={mode} records CUDA graphs, which write each part's gradients over the "
+            "sum of those before; set runtime.compile=default"
+        )

@@ -70,7 +70,9 @@ def recorded_update(parts: Parts, state: TrainState) -> Update | None:
     if not parts.experiment.runtime.cuda_graph:
         return None
     return RecordedUpdate(
-        lambda batch: update_weights(parts, state, batch), lambda: training_groups(parts.optimizer), CudaRecorder()
+        lambda batch: update_weights(parts, state, batch),
+        lambda: training_groups(parts.optimizer),
+        CudaRecorder(parts.device),
     )
 
 

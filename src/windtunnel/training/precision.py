@@ -42,9 +42,17 @@ class Precision:
         model = model.to(self.device)
         if self.weights_too and self.dtype is not torch.float32:
             for module in model.modules():
-                if not isinstance(module, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm):
+                if isinstance(module, nn.LayerNorm | nn.GroupNorm):
+                    _compute_in_float32(module, self.dtype)
+                elif not isinstance(module, nn.modules.batchnorm._NormBase):
                     _convert_own(module, self.dtype)
         return model
+
+
+def _compute_in_float32(norm: nn.Module, dtype: torch.dtype) -> None:
+    """Give ``norm`` float32 and the network ``dtype`` again: CUDA has no kernel of float32 weights for other inputs."""
+    norm.register_forward_pre_hook(lambda module, inputs: tuple(tensor.float() for tensor in inputs))
+    norm.register_forward_hook(lambda module, inputs, output: output.to(dtype))
 
 
 def _convert_own(module: nn.Module, dtype: torch.dtype) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,7 +41,7 @@ def train_step(parts: Parts, state: TrainState, batch: Batch, update: Update | N
 
 def update_weights(parts: Parts, state: TrainState, batch: Batch) -> None:
     """Do the device's part of a step: no value of it is looked at on the host."""
-    logits, loss = _add_gradients(parts, batch)
+    sums = _add_gradients(parts, batch)
     if (sam := parts.experiment.train.sam) is not None:
         with _at_worst_point(parts.model, sam), _still_statistics(parts.model):
             parts.optimizer.zero_grad(set_to_none=True)
@@ -50,7 +50,7 @@ def update_weights(parts: Parts, state: TrainState, batch: Batch) -> None:
     parts.scaler.step(parts.optimizer)
     parts.scaler.update()
     parts.optimizer.zero_grad(set_to_none=True)
-    _add_to_sums(parts, state, batch, logits, loss)
+    _add_to_sums(parts, state, batch, sums)
 
 
 def _set_rates(parts: Parts, step: int) -> None:
@@ -62,25 +62,33 @@ def _set_rates(parts: Parts, step: int) -> None:
 def _resized(batch: Batch, size: int | None) -> Batch:
     if size is None or size == batch.images.shape[-1]:
         return batch
-    shrunk = functional.interpolate(batch.images, (size, size), mode="bilinear", antialias=True)
-    return batch._replace(images=shrunk)
+    # in float32: on CPUs torch has no antialiasing for the low formats
+    shrunk = functional.interpolate(batch.images.float(), (size, size), mode="bilinear", antialias=True)
+    return batch._replace(images=shrunk.to(batch.images.dtype))
 
 
-def _add_gradients(parts: Parts, batch: Batch) -> tuple[Float[Tensor, "b k"], Float[Tensor, ""]]:
-    """Add the batch's gradients, of all processes, to the parameters', part by part; return its own logits and loss."""
+def _add_gradients(parts: Parts, batch: Batch) -> Float[Tensor, "2"]:
+    """Add the batch's gradients, of all processes, to the parameters', part by part; return its own loss and hits.
+
+    Each part's logits are read before the next pass: a network captured as a CUDA graph writes over them there.
+    """
     count, is_mean = parts.experiment.train.accumulate, parts.experiment.loss.reduction == "mean"
-    logits, total = [], torch.zeros((), device=batch.images.device)
+    sums = torch.zeros(2, device=batch.images.device)
     for images, labels in zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True):
         with parts.precision.autocast():
-            some = parts.model(images)
-        loss = parts.loss(some, labels)
+            logits = parts.model(images)
+        loss = parts.loss(logits, labels)
         if is_mean and count > 1:
             loss = loss * (len(labels) / len(batch.labels))
         parts.scaler.scale(loss).backward()
-        logits.append(some.detach())
-        total = total + loss.detach()
+        sums = sums + torch.stack([loss.detach(), _count_hits(logits, labels)])
     parts.team.sum_gradients(parts.model, mean=is_mean)
-    return (torch.cat(logits) if count > 1 else logits[0]), total
+    return sums
+
+
+def _count_hits(logits: Float[Tensor, "b k"], labels: Tensor) -> Int64[Tensor, ""]:
+    classes = labels if labels.ndim == 1 else labels.argmax(1)
+    return (logits.argmax(1) == classes).sum()
 
 
 @contextmanager
@@ -110,16 +118,16 @@ def _ascent(parameters: list[Tensor], sam: Sam) -> list[Tensor]:
 
 @contextmanager
 def _still_statistics(model: nn.Module) -> Iterator[None]:
-    """Keep batch norm's running statistics from moving for the block."""
+    """Keep batch norm's running statistics from moving for the block, also where a weight overflowed to NaN."""
     norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
+    tracked = [norm.track_running_stats for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
+        norm.track_running_stats = False  # a momentum of 0 would still add 0 times NaN
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm, was_tracked in zip(norms, tracked, strict=True):
+            norm.track_running_stats = was_tracked
 
 
 def _clip(parts: Parts) -> None:
@@ -130,10 +138,9 @@ def _clip(parts: Parts) -> None:
     nn.utils.clip_grad_norm_(parts.model.parameters(), norm)
 
 
-def _add_to_sums(parts: Parts, state: TrainState, batch: Batch, logits: Tensor, loss: Tensor) -> None:
-    labels = batch.labels if batch.labels.ndim == 1 else batch.labels.argmax(1)
-    scale = 1 if parts.experiment.loss.reduction == "sum" else len(labels)
-    right = (logits.argmax(1) == labels).sum()
-    sums = parts.team.sum(torch.stack([loss * scale, right]))
-    state.loss_sum += sums[0]
-    state.right_sum += sums[1]
+def _add_to_sums(parts: Parts, state: TrainState, batch: Batch, sums: Float[Tensor, "2"]) -> None:
+    loss, right = sums.unbind()
+    scale = 1 if parts.experiment.loss.reduction == "sum" else len(batch.labels)
+    totals = parts.team.sum(torch.stack([loss * scale, right]))
+    state.loss_sum += totals[0]
+    state.right_sum += totals[1]
