@@ -134,3 +134,26 @@ def test_help_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert "windtunnel data fetch cifar10" in done.stdout
+
+
+@pytest.mark.parametrize(("folder", "name"), [("FashionMNIST/raw", "fashion_mnist"), ("MNIST/raw", "mnist")])
+def test_idx_files_are_of_the_set_their_folder_is_named_after(tmp_path, sets, folder, name):
+    part = (sets.make_images(3, 28, 28, 1), np.arange(3))
+    sets.write_idx_set(tmp_path / folder, part, part)
+    for path in (tmp_path / folder, (tmp_path / folder).parent):
+        assert detect_source(str(path)).name == name
+
+
+def test_images_without_pixels_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, 0, 4, 3), np.uint8), labels=[0, 1])
+    with pytest.raises(DataError, match=r"x: its images have no pixels; they are \(0, 4\)"):
+        inspect_dataset(NpzSource(path=str(tmp_path / "x.npz")).load())
+
+
+def test_a_part_without_labels_is_to_be_predicted(tmp_path, sets):
+    for split, labels in (("train", [0, 1]), ("test", [-1, -1])):
+        sets.write_parquet(tmp_path / f"{split}.parquet", sets.make_images(2), labels, names=["ant", "bee"])
+    with pytest.raises(
+        DataError, match=r"test has the label -1, .*without labels elsewhere and give them to `windtunnel"
+    ):
+        inspect_dataset(detect_source(str(tmp_path)).build().load())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from windtunnel.data import decode
 from windtunnel.data.decode import decode_image, decode_into, detect_mode
@@ -56,6 +56,58 @@ def test_another_mode_is_refused_by_name(sets, stored, wanted):
         image = Image.fromarray(sets.make_images(1, 8, 8)[0]).convert(stored)
     with pytest.raises(DataError, match=rf"pictures/1\.png: the image's mode is {stored} and the set is {wanted}"):
         decode_image(save(image), "pictures/1.png", wanted, None)
+
+
+def test_transparent_pixels_are_refused_in_every_mode(sets):
+    colour = Image.fromarray(sets.make_images(1, 8, 8)[0])
+    for image, hidden in ((colour, (1, 2, 3)), (colour.convert("L"), 3), (colour.quantize(8), 0)):
+        with pytest.raises(DataError, match=f"mode is {image.mode} with transparency"):
+            decode_image(save(image, transparency=hidden), "x", "L" if image.mode == "L" else "RGB", None)
+
+
+def test_a_palette_of_colours_is_no_grey_image(sets):
+    colour = Image.fromarray(sets.make_images(1, 8, 8)[0])
+    for encoded in (save(colour.quantize(8)), save(colour, "GIF")):
+        with pytest.raises(DataError, match=r"mode is P and the set is L \(grey\)"):
+            decode_image(encoded, "x", "L", None)
+    grey = colour.convert("L").quantize(8)
+    assert np.array_equal(decode_image(save(grey), "x", "L", None)[..., 0], np.asarray(grey.convert("RGB"))[..., 0])
+
+
+def orient(value):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = value
+    return exif
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("value", range(1, 9))
+def test_an_image_is_turned_as_its_exif_says(sets, kind, value):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    encoded = save(Image.fromarray(sets.make_images(1, 6, 9)[0]), kind, exif=orient(value), **options)
+    shown = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
+    assert np.array_equal(decode_image(encoded, "x", "RGB", None), np.asarray(shown))
+
+
+def test_a_large_photo_is_scaled_and_turned(sets):
+    photo = Image.fromarray(sets.make_images(1, 3, 9)[0]).resize((900, 300), Image.Resampling.BICUBIC)
+    upright = decode_image(save(photo.rotate(90, expand=True), "JPEG", quality=95), "x", "RGB", (36, 12))
+    turned = decode_image(save(photo, "JPEG", quality=95, exif=orient(8)), "x", "RGB", (36, 12))
+    assert turned.shape == (36, 12, 3)
+    assert np.abs(turned.astype(int) - upright.astype(int)).mean() < 2
+
+
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12", b"no exif at all"])
+def test_an_image_with_a_damaged_orientation_is_read_as_it_lies(sets, exif):
+    pixels = sets.make_images(1, 6, 9)[0]
+    assert np.array_equal(decode_image(save(Image.fromarray(pixels), exif=exif), "x", "RGB", None), pixels)
+
+
+def test_a_photo_with_a_preview_behind_it_is_no_animation(sets):
+    photo = Image.fromarray(np.full((40, 60, 3), 100, dtype=np.uint8))
+    encoded = save(photo, "MPO", save_all=True, append_images=[Image.new("RGB", (6, 4))])
+    assert decode_image(encoded, "x", "RGB", None).shape == (40, 60, 3)
+    assert np.abs(decode_image(encoded, "x", "RGB", (8, 8)).astype(int) - 100).max() <= 3
 
 
 def test_an_animation_is_refused(sets):

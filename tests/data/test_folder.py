@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from windtunnel.data.folder import ImageFolderSource
 from windtunnel.errors import DataError
@@ -80,6 +81,34 @@ def test_a_damaged_image_is_named(root):
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match=r"train/dog/0000\.png cannot be read as an image"):
         load(root)
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_folder_that_may_be_a_class_or_a_part_is_refused(tmp_path, sets, name):
+    images = sets.make_images(2, 6, 6)
+    root = sets.write_image_folder(tmp_path / "x", {"": {"bus": images, "car": images, name: images}})
+    with pytest.raises(DataError, match=rf"x/{name}: is it a part of the set or a class\?"):
+        load(root)
+    named = sets.write_image_folder(tmp_path / "y", {"train": {"bus": images, "car": images, name: images}})
+    assert load(named).spec.class_names == tuple(sorted(["bus", "car", name]))
+
+
+def test_the_set_is_named_after_its_folder_from_within_it(root, monkeypatch):
+    outside = load(root)
+    for within, path in ((root, "."), (root / "train", "..")):
+        monkeypatch.chdir(within)
+        assert (load(path).spec.name, load(path).digest) == ("pets", outside.digest)
+
+
+def test_photos_lie_as_they_are_shown(tmp_path, sets):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for name, options in (("cat", {"exif": exif}), ("dog", {})):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        height, width = (4, 6) if options else (6, 4)
+        photo = Image.fromarray(sets.make_images(1, height, width)[0])
+        photo.save(tmp_path / "pets" / name / "1.png", **options)
+    assert load(tmp_path / "pets").spec.image_size == (6, 4)
 
 
 def test_a_class_only_in_test_is_refused(root):

@@ -103,6 +103,29 @@ def test_a_missing_part_is_named(tmp_path, sets):
         NamedSource("cifar10", path=str(tmp_path)).load()
 
 
+@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+def test_a_whole_form_is_taken_before_half_of_another(tmp_path, sets, name):
+    (images, labels), test = make_parts(sets, name)
+    write_form(sets, tmp_path, name, "archive" if name == "cifar10" else "idx.gz")
+    sets.write_parquet(tmp_path / name / "train-00000-of-00001.parquet", images[:3], labels[:3])
+    raw = NamedSource(name, path=str(tmp_path / name)).load()
+    assert (len(raw.splits["train"].labels), len(raw.splits["test"].labels)) == (len(labels), len(test[1]))
+
+
+def test_a_whole_set_in_a_later_place_is_taken_before_half_of_one(tmp_path, monkeypatch, sets):
+    monkeypatch.setenv("WINDTUNNEL_DATA_DIR", str(tmp_path / "data"))
+    sets.write_parquet(tmp_path / "data" / "cifar10" / "train.parquet", sets.make_images(3), [0, 1, 2])
+    write_form(sets, tmp_path / "xdg" / "windtunnel" / "downloads", "cifar10", "archive")
+    assert len(NamedSource("cifar10").load().splits["test"].labels) == 10
+
+
+@pytest.mark.parametrize("name", COLOUR)
+def test_the_archives_of_both_sets_may_lie_side_by_side(tmp_path, sets, name):
+    for one, file in (("cifar10", "cifar-10-python.tar.gz"), ("cifar100", "cifar-100-python.tar.gz")):
+        sets.write_cifar_archive(tmp_path / file, one, *make_parts(sets, one))
+    assert NamedSource(name, path=str(tmp_path)).load().spec.name == name
+
+
 def test_class_names_of_another_set_are_refused(tmp_path, sets):
     for split in ("train", "test"):
         names = NAMED_SETS["cifar10"].spec.class_names

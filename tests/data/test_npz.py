@@ -37,6 +37,28 @@ def test_several_splits_and_class_names(tmp_path, sets, names):
     assert raw.spec.class_names == ("ant", "bee", "cat")
 
 
+def test_plain_images_beside_a_test_part_are_the_training_ones(tmp_path, sets):
+    train, test = sets.make_images(4, 5, 5), sets.make_images(2, 5, 5, seed=1)
+    path = save(tmp_path / "x.npz", images=train, labels=LABELS, test_images=test, test_labels=LABELS[:2])
+    assert {split: len(part.labels) for split, part in load(path).splits.items()} == {"train": 4, "test": 2}
+
+
+@pytest.mark.parametrize(
+    "other", [("x_train", "y_train"), ("training_images", "training_labels"), ("images", "labels")]
+)
+def test_two_pairs_that_mean_one_part_are_refused(tmp_path, sets, other):
+    arrays = dict.fromkeys(("train_images", other[0]), sets.make_images(4, 5, 5))
+    arrays |= dict.fromkeys(("train_labels", other[1]), LABELS)
+    with pytest.raises(DataError, match=f"train_images and {other[0]} both mean train"):
+        load(save(tmp_path / "x.npz", **arrays))
+
+
+def test_two_classes_of_one_name_are_refused(tmp_path, sets):
+    names = np.array(["ant", "bee", "ant"])
+    with pytest.raises(DataError, match="x: 'ant' is the name of more than one class"):
+        load(save(tmp_path / "x.npz", images=sets.make_images(4, 5, 5), labels=LABELS, class_names=names))
+
+
 def test_grey_images_may_have_no_channel_axis(tmp_path, sets):
     images = sets.make_images(4, 5, 6, 1)[..., 0]
     raw = load(save(tmp_path / "x.npz", images=images, labels=LABELS))

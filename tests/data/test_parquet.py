@@ -177,3 +177,15 @@ def test_any_damage_is_read_or_refused_in_words(tmp_path, sets, place, value):
         load(tmp_path)
     except DataError as error:
         assert FILE in str(error)
+
+
+def test_files_that_number_their_classes_differently_are_refused(tmp_path, sets):
+    images = sets.make_images(2)
+    sets.write_parquet(tmp_path / "train.parquet", images, [0, 1], names=["ant", "bee"])
+    sets.write_parquet(tmp_path / "test.parquet", images, [0, 1])
+    assert ParquetSource(path=str(tmp_path)).load().spec.class_names == ("ant", "bee")
+    sets.write_parquet(tmp_path / "test.parquet", images, [0, 1], names=["bee", "ant"])
+    with pytest.raises(
+        DataError, match=r"test\.parquet: its labels are numbers of other classes than .*train\.parquet"
+    ):
+        ParquetSource(path=str(tmp_path)).load()

@@ -91,6 +91,14 @@ def test_a_folder_of_several_parquet_splits_asks_which(tmp_path, sets):
         read_images(tmp_path, like=COLOUR)
 
 
+def test_hidden_files_and_folders_are_left_alone(tmp_path, sets):
+    for name in ("1.png", "._1.png", ".checkpoints/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(sets.encode_image(PIXELS[0]) if name == "1.png" else b"no image")
+    (tmp_path / "folder.png").mkdir()
+    assert read_images(tmp_path, like=COLOUR).names == ("1.png",)
+
+
 def test_files_are_called_by_their_path_in_the_folder(tmp_path, sets):
     for name in ("b/2.png", "a/1.png"):
         (tmp_path / name).parent.mkdir()

@@ -13,9 +13,17 @@ def cache_root() -> Path:
     """Return the folder of everything that can be made again: ``$XDG_CACHE_HOME/windtunnel``.
 
     ``~/.cache/windtunnel`` where the variable is unset, empty or not an absolute path.
+
+    Raises:
+        UsageError: neither the variable nor the user's account names a place.
     """
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "windtunnel"
+    if named.is_absolute():
+        return named / "windtunnel"
+    try:
+        return Path.home() / ".cache" / "windtunnel"
+    except RuntimeError as error:  # a user that the system does not know, as containers run programs
+        raise UsageError(f"{error}; set HOME, or XDG_CACHE_HOME to a folder that can be written") from error
 
 
 def user_path(text: str) -> Path:
@@ -32,6 +40,11 @@ def user_path(text: str) -> Path:
     if "\0" in text:
         raise UsageError(f"{text[:80]!r} cannot be a path: it holds a zero byte")
     return path
+
+
+def folder_name(path: Path) -> str:
+    """Return the last part of ``path``, also of ``.`` and ``..``, which have no name of their own."""
+    return os.path.basename(os.path.abspath(path))
 
 
 def offline_switch() -> str | None:

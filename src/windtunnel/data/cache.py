@@ -95,7 +95,8 @@ def _cache_key(reader: Reader, root: Path) -> str:
 
 
 def _content_digest(files: Sequence[Path], known: Path) -> str:
-    stats = [(str(path.resolve()), path.stat()) for path in files]
+    folders = {folder: str(folder.resolve()) for folder in {path.parent for path in files}}
+    stats = [(os.path.join(folders[path.parent], path.name), path.stat()) for path in files]
     listing = json.dumps([[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats])
     record = known / hashlib.sha256(listing.encode()).hexdigest()[:32]
     if record.is_file() and len(digest := record.read_text(encoding="ascii").strip()) == 64:

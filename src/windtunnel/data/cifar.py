@@ -126,7 +126,13 @@ def find_cifar(place: Path, spec: DatasetSpec) -> CifarReader | None:
         if all(path.is_file() for path in batches):
             return CifarReader(batches, spec, layout)
     archives = sorted(path for pattern in _ARCHIVES for path in place.glob(pattern) if is_archive(path))
-    return CifarReader((archives[0],), spec, layout) if archives else None
+    own = [path for path in archives if _has_hundred_classes(path) == (spec.name == "cifar100")]
+    return CifarReader(((own or archives)[0],), spec, layout) if archives else None
+
+
+def _has_hundred_classes(archive: Path) -> bool:
+    """Say by its name which of the two sets, which often lie side by side, an archive holds."""
+    return "100" in archive.name
 
 
 def _read_bounded(path: Path) -> bytes:

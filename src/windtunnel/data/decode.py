@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from windtunnel.data.cache import Pixels
 from windtunnel.data.guard import reading
@@ -35,11 +36,24 @@ _CHUNK_BYTES = 1 << 22
 _CHUNKS_AHEAD = 2  # of each thread
 
 # Modes that hold the same pixels in another packing, so that the conversion loses nothing.
-_SAME_PIXELS = {"RGB": ("RGB", "P", "RGBX"), "L": ("L", "1", "P")}
+_SAME_PIXELS = {"RGB": ("P", "RGBX"), "L": ("1",)}
+# A JPEG that carries a preview, a depth or a brightness map behind the picture, as telephones write them.
+_PHOTO_WITH_EXTRAS = "MPO"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow makes of a damaged one; the warning is an error where the user has made it one.
+_DAMAGED_EXIF = (SyntaxError, ValueError, LookupError, TypeError, OSError, struct.error, UserWarning)
 
 
 def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | None) -> Pixels:
-    """Return one image as (h w c) uint8.
+    """Return one image as (h w c) uint8, turned as its EXIF orientation says.
 
     Args:
         encoded: the file's content.
@@ -52,8 +66,8 @@ def decode_image(encoded: bytes, name: str, mode: Mode, size: tuple[int, int] | 
     """
     with _opened(encoded, name) as image:
         if size is not None:  # a JPEG is decoded at 1/2, 1/4 or 1/8 where that leaves at least twice the wanted size
-            image.draft(image.mode, (_SPARE * size[1], _SPARE * size[0]))
-        pixels = _to_mode(image, name, mode)
+            image.draft(image.mode, (_SPARE * max(size), _SPARE * max(size)))
+        pixels = _to_mode(_turn_upright(image), name, mode)
         if size is not None and pixels.size != (size[1], size[0]):
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BICUBIC)
         array = np.asarray(pixels, dtype=np.uint8)
@@ -148,20 +162,34 @@ def _check_header(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > _MAX_PIXELS:
         raise DataError(f"{name}: {width}x{height} pixels is more than this reader decodes ({_MAX_PIXELS})")
-    if getattr(image, "n_frames", 1) > 1:
+    if getattr(image, "n_frames", 1) > 1 and image.format != _PHOTO_WITH_EXTRAS:
         raise DataError(f"{name}: is an animation; save one frame of it")
 
 
-def _to_mode(image: Image.Image, name: str, mode: Mode) -> Image.Image:
-    if image.mode == mode:
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Return the image as a camera meant it to be shown; a damaged orientation is none, as to every viewer."""
+    image.load()  # a PNG may hold its EXIF behind the pixels
+    if "exif" not in image.info:
         return image
-    if image.mode in _SAME_PIXELS[mode] and not image.has_transparency_data:
-        return image.convert(mode)
-    if mode == "L" and image.mode == "RGB" and _is_grey(image):
-        return image.getchannel(0)
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DAMAGED_EXIF:
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_mode(image: Image.Image, name: str, mode: Mode) -> Image.Image:
+    if not image.has_transparency_data:
+        if image.mode == mode:
+            return image
+        if image.mode in _SAME_PIXELS[mode]:
+            return image.convert(mode)
+        if mode == "L" and image.mode in ("RGB", "P") and _is_grey(colours := image.convert("RGB")):
+            return colours.getchannel(0)
     shown = {"L": "grey", "RGB": "colour"}
+    stored = f"{image.mode} with transparency" if "transparency" in image.info else image.mode
     raise DataError(
-        f"{name}: the image's mode is {image.mode} and the set is {mode} ({shown[mode]}); convert the file, "
+        f"{name}: the image's mode is {stored} and the set is {mode} ({shown[mode]}); convert the file, "
         "or set data.source.mode where the source has it"
     )
 

@@ -43,8 +43,10 @@ def _detect_form(path: Path) -> Component:
         return Npz(path=str(path))
     if find_shards(path):
         return Parquet(path=str(path))
-    if find_idx(path, NAMED_SETS["mnist"].spec):
-        return Mnist(path=str(path))
+    if idx := find_idx(path, NAMED_SETS["mnist"].spec):
+        # both sets' files have the same names, their folders have not
+        is_fashion = any("fashion" in folder.lower() for folder in idx.files()[0].absolute().parts[-4:-1])
+        return FashionMnist(path=str(path)) if is_fashion else Mnist(path=str(path))
     found = {name: reader for name in LAYOUTS if (reader := find_cifar(path, NAMED_SETS[name].spec))}
     if found:
         # a folder of batches is told by their names; of an archive only the name is looked at

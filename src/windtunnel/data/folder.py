@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from windtunnel.core.places import user_path
+from windtunnel.core.places import folder_name, user_path
 from windtunnel.data.cache import Allocate, Decoded, load_cached
 from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, detect_mode, read_image
 from windtunnel.data.spec import DatasetSpec, RawDataset
@@ -21,7 +21,7 @@ class ImageFolderSource:
 
     Splits go by their usual names (``train``; ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or
     ``eval``). Classes are numbered in the order of their sorted names. Hidden files and files that are no image
-    by their suffix are left alone.
+    by their suffix are left alone. Photos are turned as their EXIF orientation says.
 
     Args:
         path: the folder.
@@ -51,9 +51,11 @@ class _FolderReader:
 
     @property
     def recipe(self) -> str:
-        names = "\n".join(str(path.relative_to(self.root)) for path in self.files())
+        depth = len(self.root.parts)
+        names = "\n".join("/".join(path.parts[depth:]) for path in self.files())
         size = f"{self.size}, JPEGs scaled while decoded" if self.size else "None"
-        return f"folder {self.root.name} {self.mode} {size} {hashlib.sha256(os.fsencode(names)).hexdigest()}"
+        listed = hashlib.sha256(os.fsencode(names)).hexdigest()
+        return f"folder {folder_name(self.root)} {self.mode} {size}, turned upright {listed}"
 
     def files(self) -> Sequence[Path]:
         return [path for classes in self.images.values() for paths in classes.values() for path in paths]
@@ -68,7 +70,7 @@ class _FolderReader:
             out = allocate(split, len(numbers), (height, width, CHANNELS[self.mode]))
             decode_into(out, _rows(classes), self.mode, self.size)
             labels[split] = np.asarray(numbers, dtype=np.int64)
-        spec = DatasetSpec(self.root.name, tuple(names), CHANNELS[self.mode], (height, width))
+        spec = DatasetSpec(folder_name(self.root), tuple(names), CHANNELS[self.mode], (height, width))
         return Decoded(spec, labels)
 
 
@@ -106,9 +108,21 @@ def _find_parts(root: Path) -> dict[str, Path]:
             raise DataError(f"{root}: {found[split].name} and {child.name} both mean {split}; keep one of them")
         else:
             found[split] = child
+    if others and not any(_folders(folder) for folder in found.values()):
+        _refuse_part_like_class(root, found)
     if found and not others and "train" not in found:
         raise DataError(f"{root}: holds {', '.join(child.name for child in found.values())}, but no train folder")
     return found if "train" in found else {"train": root}
+
+
+def _refuse_part_like_class(root: Path, found: Mapping[str, Path]) -> None:
+    """Raise :class:`DataError` for a folder of images beside class folders that is named like a part of the set."""
+    for folder in found.values():
+        if _images_in(folder):
+            raise DataError(
+                f"{folder}: is it a part of the set or a class? Where it is a class, put all class folders into "
+                f"{root / 'train'}; where it holds images without labels, keep them in a folder of their own"
+            )
 
 
 def _list_classes(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -1,6 +1,6 @@
 """The named public sets, in whatever public form they lie on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,15 +91,19 @@ class NamedSource:
         return [self.path] if self.path else search_places(name, self.known.aliases)
 
     def find_reader(self) -> Reader:
-        """Return the reader of the first public form found.
+        """Return the reader of the first public form found; one that lacks a part only where no whole one is.
 
         Raises:
             DataError: there is none.
         """
         places = self.places()
-        for place in places:
-            if reader := _find_form(place, self.known):
+        found: list[Reader] = []
+        for reader, splits in (form for place in places for form in _find_forms(place, self.known)):
+            if splits.issuperset(self.known.counts):
                 return reader
+            found.append(reader)
+        if found:
+            return found[0]
         name = self.known.spec.name
         looked = "".join(f"\n  {place}" for place in places)
         raise DataError(
@@ -129,12 +133,15 @@ def cifar100(*, path: str | None = None) -> NamedSource:
     return NamedSource("cifar100", path=path)
 
 
-def _find_form(place: Path, known: NamedSet) -> Reader | None:
+def _find_forms(place: Path, known: NamedSet) -> Iterator[tuple[Reader, set[str]]]:
+    """Yield the reader of each form at ``place`` and the parts it has: a download may have left half of one."""
     if shards := find_shards(place):
-        return ParquetReader(shards, known.spec.name, mode=known.mode)
+        yield ParquetReader(shards, known.spec.name, mode=known.mode), set(shards)
     if known.spec.name in LAYOUTS:
-        return find_cifar(place, known.spec)
-    return find_idx(place, known.spec)
+        if batches := find_cifar(place, known.spec):
+            yield batches, set(batches.layout.batches)
+    elif idx := find_idx(place, known.spec):
+        yield idx, set(idx.pairs)
 
 
 @dataclass(frozen=True)

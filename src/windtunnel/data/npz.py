@@ -26,7 +26,8 @@ class NpzSource:
 
     Images are uint8 of (n h w), (n h w 1) or (n h w 3); labels are whole numbers of (n). A set of one split has
     ``images`` and ``labels``; several have ``train_images``, ``train_labels``, ``test_images``, ... (``val_`` and
-    ``validation_`` alike), or ``x_train``, ``y_train``, ... ``class_names`` is optional text.
+    ``validation_`` alike), or ``x_train``, ``y_train``, ...; plain ``images`` are the training ones.
+    ``class_names`` is optional text.
 
     Args:
         path: the file.
@@ -115,12 +116,14 @@ def _pair_members(members: Sequence[str], path: Path) -> dict[str, tuple[str, st
     arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
     found: dict[str, tuple[str, str]] = {}
     for split, names in SPLIT_NAMES.items():
-        for name in names:
-            for images, labels in ((f"{name}_images", f"{name}_labels"), (f"x_{name}", f"y_{name}")):
-                if {images, labels} <= arrays:
-                    found.setdefault(split, (images, labels))
-    if not found and {"images", "labels"} <= arrays:
-        found["train"] = ("images", "labels")
+        spellings = [(f"{name}_images", f"{name}_labels") for name in names]
+        spellings += [(f"x_{name}", f"y_{name}") for name in names]
+        spellings += [("images", "labels")] if split == "train" else []
+        pairs = [pair for pair in spellings if arrays.issuperset(pair)]
+        if len(pairs) > 1:
+            raise DataError(f"{path}: {pairs[0][0]} and {pairs[1][0]} both mean {split}; keep one of them")
+        if pairs:
+            found[split] = pairs[0]
     if not found:
         raise DataError(
             f"{path}: holds {', '.join(sorted(arrays)) or 'no arrays'}; it needs images and labels, or "

@@ -14,6 +14,7 @@ from windtunnel.data.split import Splits, limit_balanced
 from windtunnel.errors import DataError
 
 _SMALLEST_STD = 1e-3
+_UNLABELLED = "; keep images without labels elsewhere and give them to `windtunnel predict`"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def check_dataset(raw: RawDataset) -> None:
     name, classes = raw.spec.name, len(raw.spec.class_names)
     if not any(len(part.labels) for part in raw.splits.values()):
         raise DataError(f"{name}: the data set is empty; it has no images")
+    if min(raw.spec.image_size) < 1:
+        raise DataError(f"{name}: its images have no pixels; they are {raw.spec.image_size} (height, width)")
     if classes < 2:
         raise DataError(f"{name}: the data set has {classes} class; a classifier needs at least 2")
     for split, part in raw.splits.items():
@@ -86,9 +89,9 @@ def check_dataset(raw: RawDataset) -> None:
             raise DataError(f"{name}: the {split} part is empty; it has no images")
         low, high = int(part.labels.min()), int(part.labels.max())
         if low < 0 or high >= classes:
-            wrong = low if low < 0 else high
+            wrong, hint = (low, _UNLABELLED) if low < 0 else (high, "")
             raise DataError(
-                f"{name}: {split} has the label {wrong}, outside 0..{classes - 1} for its {classes} classes"
+                f"{name}: {split} has the label {wrong}, outside 0..{classes - 1} for its {classes} classes{hint}"
             )
     if "train" in raw.splits and int(torch.bincount(raw.splits["train"].labels).count_nonzero()) < 2:
         raise DataError(f"{name}: every training image has the same label; a classifier needs at least 2 classes")

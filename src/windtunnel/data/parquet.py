@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from windtunnel.core.places import user_path
+from windtunnel.core.places import folder_name, user_path
 from windtunnel.data.cache import Allocate, Decoded, Labels, load_cached
 from windtunnel.data.classnames import number_classes
 from windtunnel.data.decode import CHANNELS, Mode, decode_image, decode_into, detect_mode
@@ -54,7 +54,7 @@ class ParquetSource:
                 f"{self.path}: no parquet files named like train-00000-of-00001.parquet; "
                 f"looked there, in data/ and in its sub folders for the splits {', '.join(SPLIT_NAMES)}"
             )
-        reader = ParquetReader(shards, self.path.name, self.image_column, self.label_column)
+        reader = ParquetReader(shards, folder_name(self.path), self.image_column, self.label_column)
         return load_cached(reader, cache_dir)
 
 
@@ -104,7 +104,7 @@ class ParquetReader:
             if done != count:
                 raise DataError(f"{shards[0].path}: {split} declares {count} images and holds {done}")
             labels[split] = np.asarray(found, dtype=np.int64)
-        names = first.class_names(label_column) or number_classes(labels, first.path)
+        names = _class_names(opened, label_column) or number_classes(labels, first.path)
         return Decoded(DatasetSpec(self.name, names, CHANNELS[mode], (height, width)), labels)
 
 
@@ -241,6 +241,23 @@ def pick_column(shard: Shard, wanted: str | None, usual: Sequence[str], what: st
         f"{shard.path}: no {what} column {' or '.join(names)}; it has {', '.join(shard.columns)}: "
         f"set data.source.{what}_column"
     )
+
+
+def _class_names(opened: Mapping[str, Sequence[Shard]], column: str) -> tuple[str, ...]:
+    """Return the class names that the files give, or () where none does.
+
+    Raises:
+        DataError: two files number the classes differently.
+    """
+    shards = [shard for part in opened.values() for shard in part]
+    named = [(shard.path, names) for shard in shards if (names := shard.class_names(column))]
+    for path, names in named[1:]:
+        if names != named[0][1]:
+            raise DataError(
+                f"{path}: its labels are numbers of other classes than those in {named[0][0]}, by the names that both "
+                "give them; write all files with the same names in the same order"
+            )
+    return named[0][1] if named else ()
 
 
 def _first_image(opened: Mapping[str, Sequence[Shard]], column: str) -> tuple[str, bytes]:

@@ -1,6 +1,7 @@
 """What a data set is: its shape and class names, and its images and labels split by split."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class DatasetSpec:
         std: public per-channel standard deviation, likewise.
 
     Raises:
-        DataError: a class name cannot be shown.
+        DataError: a class name cannot be shown, or two classes have one name.
     """
 
     name: str
@@ -36,13 +37,16 @@ class DatasetSpec:
     std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Raise :class:`DataError` for a class name that no table, picture or terminal could show."""
+        """Raise :class:`DataError` for a class name that no table, picture or terminal could show or tell apart."""
         for name in self.class_names:
             if len(name) > _LONGEST_NAME or not _SHOWABLE.fullmatch(name):
                 raise DataError(
                     f"{self.name}: the class name {name[:_LONGEST_NAME]!r} is longer than {_LONGEST_NAME} characters "
                     "or holds a line break, a control character or no UTF-8; rename the class"
                 )
+        if len(set(self.class_names)) < len(self.class_names):
+            twice = next(name for name, count in Counter(self.class_names).items() if count > 1)
+            raise DataError(f"{self.name}: {twice!r} is the name of more than one class; rename all but one")
 
 
 @dataclass(frozen=True)

@@ -81,15 +81,21 @@ def _check_names(names: Sequence[str], path: Path) -> None:
 
 
 def _read_folder(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    named = {file: file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES}
+    files = sorted(file for file, name in named.items() if not (_is_hidden(name) or file.is_dir()))
     if files:
-        return _read_files(files, [str(file.relative_to(path)) for file in files], like, resize)
+        return _read_files(files, [str(named[file]) for file in files], like, resize)
     splits = find_shards(path)
     if not splits:
         raise DataError(f"{path} holds no image; looked for {', '.join(SUFFIXES)} and for parquet files")
     if len(splits) > 1:
         raise DataError(f"{path} holds the splits {', '.join(splits)}; name the parquet file to predict")
     return _read_parquet(next(iter(splits.values())), like, resize)
+
+
+def _is_hidden(name: Path) -> bool:
+    """Say whether a file, or a folder it lies in, is one that folders of training images leave out too."""
+    return any(part.startswith(".") for part in name.parts)
 
 
 def _read_file(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
