@@ -171,9 +171,47 @@ def test_what_a_worker_takes_besides_its_run_is_part_of_the_time(children, tmp_p
 def test_a_measured_peak_on_a_gpu_tells_the_images_which_may_be_shared(children, tmp_path):
     estimator = Estimator("cuda", tmp_path / "history.jsonl")
     estimator.estimate(quickstart())  # traces
-    estimator.record(quickstart(), peak_bytes=90 * MIB)
+    estimator.record(quickstart(), peak_bytes=490 * MIB)
     parts = estimator.estimate(quickstart()).parts
-    assert (parts["measured"], parts["data"]) == (85 * MIB, 5 * MIB)
+    assert (parts["measured"], parts["data"], parts["context"]) == (85 * MIB, 5 * MIB, 400 * MIB)
+
+
+def on_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "has_gpu", lambda: True)
+    return Estimator("cuda", tmp_path / "history.jsonl")
+
+
+def test_a_measured_peak_on_a_gpu_tells_the_context_which_no_allocator_counts(children, monkeypatch, tmp_path):
+    estimator = on_a_gpu(monkeypatch, tmp_path)
+    first = estimator.estimate(quickstart())
+    estimator.record(quickstart(), peak_bytes=500 * MIB)
+    second = estimator.estimate(quickstart())
+    assert (first.parts["context"], second.parts["context"]) == (300 * MIB, 300 * MIB)
+    assert second.bytes == 515 * MIB
+
+
+def test_a_context_that_finds_no_room_on_the_gpu_is_assumed_and_measured_later(children, monkeypatch, tmp_path):
+    def refuse(wanted):
+        raise RunError("the process ended with exit code 1: torch.OutOfMemoryError: CUDA out of memory")
+
+    with monkeypatch.context() as full:
+        full.setattr(module, "ask_for_context", refuse)
+        assert on_a_gpu(monkeypatch, tmp_path).estimate(quickstart()).parts["context"] == 400 * MIB
+    assert on_a_gpu(monkeypatch, tmp_path).estimate(quickstart()).parts["context"] == 300 * MIB
+
+
+def test_other_peoples_memory_is_not_taken_for_the_context(children, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "ask_for_context", lambda wanted: 60_000 * MIB)
+    assert on_a_gpu(monkeypatch, tmp_path).estimate(quickstart()).parts["context"] == 400 * MIB
+
+
+def test_a_gpu_that_does_not_work_is_an_error_at_once(children, monkeypatch, tmp_path):
+    def refuse(wanted):
+        raise RunError("the process ended with exit code 1: CUDA driver version is insufficient")
+
+    monkeypatch.setattr(module, "ask_for_context", refuse)
+    with pytest.raises(RunError, match="insufficient"):
+        on_a_gpu(monkeypatch, tmp_path).estimate(quickstart())
 
 
 def test_an_experiment_that_cannot_be_built_is_named(children):

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.fakes import EXPERIMENT, MIB, SETTINGS, cpu
 from windtunnel.dispatch import holders
-from windtunnel.dispatch.devices import Device
+from windtunnel.dispatch.devices import EXCLUSIVE, Device
 from windtunnel.dispatch.holders import Holders
 from windtunnel.dispatch.journal import read_journal
 from windtunnel.dispatch.types import Estimate, Job, Outcome
@@ -78,6 +78,12 @@ def test_a_data_set_of_many_runs_is_held_and_counted_once(tmp_path, behave):
     assert kept.reduce(replace(other, id="b"), PRICE) == PRICE
     assert kept.give_up()
     assert (kept.bytes_on(GPU), kept.address(wanting[0], GPU), kept.reduce(wanting[0], PRICE)) == (0, "", PRICE)
+
+
+def test_a_gpu_for_one_process_at_a_time_gets_no_holder(tmp_path, behave):
+    kept = Holders(tmp_path / "shared", [GPU, replace(GPU, name="cuda:1", sharing=EXCLUSIVE)], "on")
+    assert settle(kept, jobs(tmp_path, 5)) == []
+    assert not (tmp_path / "shared").exists()
 
 
 @pytest.mark.parametrize(("how", "why"), [("refused", "the self-test failed"), ("dies", "see ")])

@@ -20,7 +20,7 @@ def remember(experiment: "Experiment", summary: Mapping[str, Any]) -> None:
 
     device = resolve_device(experiment.runtime.device)
     peak = held_besides_tensors(str(device))
-    if device.type == "cuda":
+    if device.type == "cuda" and peak is not None:
         peak += torch.cuda.max_memory_reserved(device)
     spent, steps = summary["seconds"], summary["steps"]
     try:

@@ -2,15 +2,17 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import psutil
 import pynvml
 
 from windtunnel.core.mps import describe_gpu_sharing
 from windtunnel.core.units import format_bytes
+from windtunnel.dispatch.estimate.machine import count_cores
+from windtunnel.dispatch.gpus import Gpu, list_gpus, read_memory
 from windtunnel.errors import UsageError
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -18,6 +20,9 @@ _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 _KEPT_FREE = 0.1
 _UNLIMITED = 2**60
+
+EXCLUSIVE = "one process"
+"""How a GPU is shared whose driver lets one process at a time onto it (compute mode EXCLUSIVE_PROCESS)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Device:
         cores: CPU cores that runs on the CPU share.
         uuid: what CUDA_VISIBLE_DEVICES takes; empty for the CPU.
         max_runs: runs it carries at most, whatever fits; None for any number.
-        sharing: how processes share it: ``MPS`` at the same time, ``time slices`` by turns; empty for the CPU.
+        sharing: how processes share it: ``MPS`` at the same time, ``time slices`` by turns, :data:`EXCLUSIVE` not at
+            all; empty for the CPU.
     """
 
     name: str
@@ -43,6 +49,12 @@ class Device:
     uuid: str = ""
     max_runs: int | None = None
     sharing: str = ""
+
+    def limited_to(self, runs: int | None) -> Self:
+        """Return the device with at most so many runs, or with as many as before for None or where those are fewer."""
+        return replace(
+            self, max_runs=min((limit for limit in (runs, self.max_runs) if limit is not None), default=None)
+        )
 
 
 def find_devices(*, memory: int | None = None, cores: int | None = None, threads: int = 1) -> list[Device]:
@@ -59,7 +71,8 @@ def find_devices(*, memory: int | None = None, cores: int | None = None, threads
     for name, value in (("memory", memory), ("cores", cores), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}: {value} is not above 0")
-    return _find_gpus(memory, threads) or [cpu_device(memory=memory, cores=cores, threads=threads)]
+    gpus = [_gpu(number, gpu, memory, threads) for number, gpu in enumerate(list_gpus())]
+    return gpus or [cpu_device(memory=memory, cores=cores, threads=threads)]
 
 
 def cpu_device(*, memory: int | None = None, cores: int | None = None, threads: int = 1) -> Device:
@@ -71,16 +84,17 @@ def cpu_device(*, memory: int | None = None, cores: int | None = None, threads: 
     total = min(psutil.virtual_memory().total, _cgroup_limit())
     if memory is not None and memory > total:
         raise UsageError(f"memory: {format_bytes(memory)} is more than the {format_bytes(total)} of this machine")
-    return Device("cpu", "cpu", memory or int(total * (1 - _KEPT_FREE)), threads, cores or _own_cores())
+    return Device("cpu", "cpu", memory or int(total * (1 - _KEPT_FREE)), threads, cores or count_cores())
 
 
 def free_bytes(device: Device) -> int:
     """Return what is free on ``device`` now, whoever holds the rest."""
     if device.kind == "cpu":
         return min(int(psutil.virtual_memory().available), _cgroup_free())
-    pynvml.nvmlInit()  # counted by NVML and not shut down again: asked twice a second, starting it anew would cost
-    memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(device.uuid))
-    return min(int(memory.free), device.total_bytes)
+    try:
+        return min(read_memory(device.uuid)[1], device.total_bytes)
+    except pynvml.NVMLError:  # it has fallen off the bus: nothing more is started there, what runs there will crash
+        return 0
 
 
 def worker_environment(device: Device, threads: int) -> dict[str, str]:
@@ -104,48 +118,25 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def _find_gpus(memory: int | None, threads: int) -> list[Device]:
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        uuids = [_as_text(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-        visible = _visible(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"))
-        return [_gpu(number, handles[uuids.index(uuid)], uuid, memory, threads) for number, uuid in enumerate(visible)]
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _gpu(number: int, handle: object, uuid: str, memory: int | None, threads: int) -> Device:
-    total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+def _gpu(number: int, gpu: Gpu, memory: int | None, threads: int) -> Device:
+    total = _gpu_memory(number, gpu)
     if memory is not None and memory > total:
         raise UsageError(f"memory: {format_bytes(memory)} is more than the {format_bytes(total)} of cuda:{number}")
     kept = memory or int(total * (1 - _KEPT_FREE))
-    return Device(f"cuda:{number}", "cuda", kept, threads, uuid=uuid, sharing=describe_gpu_sharing())
+    sharing = describe_gpu_sharing()
+    if gpu.is_exclusive and sharing != "MPS":  # a second process would be turned away, under MPS its server is the one
+        return Device(f"cuda:{number}", "cuda", kept, threads, uuid=gpu.uuid, max_runs=1, sharing=EXCLUSIVE)
+    return Device(f"cuda:{number}", "cuda", kept, threads, uuid=gpu.uuid, sharing=sharing)
 
 
-def _visible(uuids: list[str], setting: str | None) -> list[str]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES names by index or UUID; it ends at the first that is not there."""
-    if setting is None:
-        return uuids
-    chosen: list[str] = []
-    for word in (part.strip() for part in setting.split(",")):
-        known = word.isdecimal() and int(word) < len(uuids)
-        found = [uuids[int(word)]] if known else [uuid for uuid in uuids if word and uuid.startswith(word)]
-        if len(found) != 1:
-            break
-        chosen += found
-    return chosen
-
-
-def _as_text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _own_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _gpu_memory(number: int, gpu: Gpu) -> int:
+    try:
+        return read_memory(gpu.uuid)[0]
+    except pynvml.NVMLError as error:
+        raise UsageError(
+            f"the driver does not tell how much memory cuda:{number} ({gpu.name}) has ({error}), so runs cannot be "
+            "packed on it; use --device cpu, or hide it by CUDA_VISIBLE_DEVICES"
+        ) from error
 
 
 def _cgroup_limit() -> int:

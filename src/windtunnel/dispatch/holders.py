@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windtunnel.core.files import write_json
-from windtunnel.dispatch.devices import Device, worker_environment
+from windtunnel.dispatch.devices import EXCLUSIVE, Device, worker_environment
 from windtunnel.dispatch.types import Estimate, Job, Outcome
 
 ShareData = Literal["auto", "on", "off"]
@@ -88,7 +88,8 @@ class Holders:
 
     def __init__(self, folder: Path, devices: Sequence[Device], wanted: ShareData) -> None:
         self._folder = folder
-        self._devices = [device for device in devices if wanted == "on" or (wanted == "auto" and device.kind == "cuda")]
+        alone = any(device.sharing == EXCLUSIVE for device in devices)  # a holder would keep every run off
+        self._devices = [] if alone else [device for device in devices if _may_share(device, wanted)]
         self._fewest = 1 if wanted == "on" else _FEWEST_RUNS
         self._keys: dict[str, str] = {}
         self._holders: dict[str, dict[str, _Holder]] = {}
@@ -202,6 +203,10 @@ class Holders:
             text = json.dumps(job.experiment.data.model_dump(mode="json", include=_FIELDS), sort_keys=True)
             self._keys[job.id] = hashlib.sha256(text.encode()).hexdigest()[:12]
         return self._keys[job.id]
+
+
+def _may_share(device: Device, wanted: ShareData) -> bool:
+    return wanted == "on" or (wanted == "auto" and device.kind == "cuda")
 
 
 def _look(holder: _Holder) -> str:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -79,7 +79,7 @@ class Machine:
                 "parallel: limits runs on the CPU; on a GPU memory and compute decide, or a limit for each device "
                 "(--max-runs-per-device)"
             )
-        return [replace(device, max_runs=self.max_runs) for device in chosen]
+        return [device.limited_to(self.max_runs) for device in chosen]
 
     def _find_all(self) -> list[Device]:
         if self.device == "cpu":

@@ -43,14 +43,15 @@ def answer_context(wanted: dict[str, Any]) -> None:
     """
     from importlib import import_module
 
-    from windtunnel.dispatch.estimate.memory import held_besides_tensors
+    from windtunnel.dispatch.estimate.memory import held_besides_tensors, read_used
     from windtunnel.training.run import train
 
     for module in wanted["modules"]:
         import_module(module)
+    used_before = read_used(wanted["device"])
     with tempfile.TemporaryDirectory() as folder:
         train(_tiny_experiment(Path(folder), wanted), runs_dir=Path(folder) / "runs")
-    sys.stdout.write(json.dumps({"bytes": held_besides_tensors(wanted["device"])}) + "\n")
+    sys.stdout.write(json.dumps({"bytes": held_besides_tensors(wanted["device"], used_before)}) + "\n")
 
 
 def _tiny_experiment(folder: Path, wanted: dict[str, Any]) -> Experiment:

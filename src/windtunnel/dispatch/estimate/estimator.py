@@ -21,7 +21,7 @@ from windtunnel.dispatch.estimate.machine import count_cores, describe_machine, 
 from windtunnel.dispatch.estimate.timing import Duration, duration_by_work, duration_of_kind, typical_startup
 from windtunnel.dispatch.estimate.traced import Traced
 from windtunnel.dispatch.types import Estimate, Job, Outcome
-from windtunnel.errors import UsageError
+from windtunnel.errors import RunError, UsageError
 
 _MARGIN, _MARGIN_MEASURED = 0.10, 0.03
 # How far glibc's heap grows beyond what is live, as a share of it: a hole cannot serve an aligned block of its own size
@@ -30,8 +30,10 @@ _MARGIN, _MARGIN_MEASURED = 0.10, 0.03
 TRAINING_GROWTH, EVALUATION_GROWTH = 0.25, 1.75
 _RECENT = 5
 _KINDS_A_CHILD = 32
-# for a GPU that this machine does not have; PyTorch issues 107667 and 109888 report 300 to 400 MB
+# for a GPU that this machine does not have, or that has no room now; PyTorch issues 107667 and 109888 report 300 to 400
 _ASSUMED_CUDA_CONTEXT = 400 * 2**20
+_PLAUSIBLE_CUDA_CONTEXT = range(50 * 2**20, 4 * 2**30)  # beyond, others have come or gone while it was measured
+_NO_ROOM = ("out of memory", "ALLOC_FAILED", "busy or unavailable")
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,7 @@ class Estimator:
         same = [each for each in history if each.kind == key]
         peaks = [each.peak_bytes for each in same if each.peak_bytes is not None][-_RECENT:]
         if peaks:
-            images = traced.data if traced is not None and self._device == "cuda" else 0  # which may be shared
-            parts = {"measured": max(peaks) - images, "data": images, "margin": round(max(peaks) * _MARGIN_MEASURED)}
+            parts = self._measured_parts(experiment, max(peaks), traced)
         else:
             assert traced is not None
             parts = self._parts(experiment, traced)
@@ -200,6 +201,14 @@ class Estimator:
             source="measured" if peaks else "traced",
         )
         return Breakdown(estimate, traced, duration, len(same))
+
+    def _measured_parts(self, experiment: Experiment, peak: int, traced: Traced | None) -> dict[str, int]:
+        """Return where a measured peak comes from; on a GPU images may be shared, the context is no tensor's."""
+        known = {}
+        if self._device == "cuda":
+            known = {"data": traced.data if traced is not None else 0, "context": self._context(experiment)}
+        measured = max(peak - sum(known.values()), 0)
+        return {"measured": measured, **known, "margin": round(peak * _MARGIN_MEASURED)}
 
     def _parts(self, experiment: Experiment, traced: Traced) -> dict[str, int]:
         """Return where the bytes come from; they add up to what is to be reserved."""
@@ -259,10 +268,24 @@ def _cached_context(text: str, wanted: dict[str, Any]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_suffix(".lock")):
         known = _read_cached(path)
-        if known is None:
-            known = {"bytes": ask_for_context(wanted), "of": json.loads(text)}
-            _write_cached(path, known)
-    return int(known["bytes"])
+        if known is not None:
+            return int(known["bytes"])
+        measured = ask_for_context(wanted) if wanted["device"] == "cpu" else _ask_a_gpu(wanted)
+        if measured is None:
+            return _ASSUMED_CUDA_CONTEXT
+        _write_cached(path, {"bytes": measured, "of": json.loads(text)})
+    return measured
+
+
+def _ask_a_gpu(wanted: dict[str, Any]) -> int | None:
+    """Return the context's bytes, or None where the GPU has no room to measure it or other people's memory is in it."""
+    try:
+        measured = ask_for_context(wanted)
+    except RunError as error:
+        if any(words in str(error) for words in _NO_ROOM):
+            return None
+        raise
+    return measured if measured in _PLAUSIBLE_CUDA_CONTEXT else None
 
 
 def _digest(text: str) -> str:
