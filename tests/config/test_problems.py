@@ -99,6 +99,18 @@ def test_fields_of_a_component_without_a_name_are_those_of_its_default() -> None
     assert "did you mean 'momentum'?" in said
 
 
+def test_a_set_that_may_bring_its_own_validation_part_may_be_watched() -> None:
+    source = {"name": "image_folder", "path": "pets"}
+    watched = {**GOOD, "data": {"source": source}, "train": {"early_stopping": {}}}
+    assert validate_tree(Experiment, watched, "test").watchers == ("train.early_stopping",)
+    fractions = {"source": source, "split": {"name": "fractions", "validation": 0, "train": 0.9}}
+    assert "needs a validation part" in problems_of(data=fractions, train={"early_stopping": {}})[""]
+    assert (
+        "needs a validation part"
+        in problems_of(data={"source": source}, train={"target": {"value": 0.9}, "validate_every": 0})[""]
+    )
+
+
 def test_presets_expand_under_the_users_fields() -> None:
     experiment = validate_tree(Experiment, {**GOOD, "model": {"name": "airbench95", "logit_scale": 0.5}}, "test")
     assert experiment.model.model_dump()["widths"] == (128, 384, 384)

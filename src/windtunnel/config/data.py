@@ -105,7 +105,8 @@ class OfficialSplit(Component):
     target: ClassVar[str] = "windtunnel.data.split:split_official"
     name: Literal["official"] = "official"
     validation: OpenFraction = 0.0
-    """Fraction of the training images held out for validation, stratified by class; 0 holds out none."""
+    """Fraction of the training images held out for validation, stratified by class; 0 holds out none, so that a set's
+    own validation part is used where it has one."""
     seed: NonNegativeInt = 0
     """Seed of the cut, apart from the run's seed so that runs with other seeds see the same split."""
 
@@ -169,3 +170,9 @@ class DataConfig(FrozenConfig):
     """Train on this many images only, balanced over classes; ``null`` uses all."""
     normalize: Normalize | None = None
     """``null`` takes the named set's public statistics, or measures the training split."""
+
+    @property
+    def may_have_validation(self) -> bool:
+        """Whether there can be a validation part: cut out of train, or the set's own, which only its files can tell."""
+        own = isinstance(self.split, OfficialSplit) and not isinstance(self.source, Digits | _NamedSource)
+        return own or self.split.model_dump().get("validation", 0) > 0

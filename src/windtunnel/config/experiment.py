@@ -86,19 +86,22 @@ class Experiment(FrozenConfig):
 
     @model_validator(mode="after")
     def _watching_needs_validation(self) -> "Experiment":
-        watchers = {
+        if self.watchers and not (self.data.may_have_validation and self.train.validate_every > 0):
+            raise ValueError(
+                f"{self.watchers[0]} needs a validation part: set data.split.validation above 0 and "
+                "train.validate_every above 0"
+            )
+        return self
+
+    @property
+    def watchers(self) -> tuple[str, ...]:
+        """What acts on the metrics of the validation part, in words."""
+        watching = {
             "train.early_stopping": self.train.early_stopping is not None,
             "train.target": self.train.target is not None,
             "schedule plateau": isinstance(self.schedule, Plateau),
         }
-        has_part = self.data.split.model_dump().get("validation", 0) > 0
-        for watcher, is_on in watchers.items():
-            if is_on and not (has_part and self.train.validate_every > 0):
-                raise ValueError(
-                    f"{watcher} needs a validation part: set data.split.validation above 0 and "
-                    "train.validate_every above 0"
-                )
-        return self
+        return tuple(watcher for watcher, is_on in watching.items() if is_on)
 
     @model_validator(mode="after")
     def _ema_metrics_need_the_average(self) -> "Experiment":

@@ -99,6 +99,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
         check_can_use(device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
     data, sharing = use_shared_parts(open_data(experiment.data, cache_dir), device)
+    _check_watched(experiment, data)
     _check_class_weights(experiment, len(data.spec.class_names))
     check_last_batch(experiment, len(data.train), team.size)
     model = build_model(experiment, data, precision)
@@ -137,6 +138,14 @@ def _build_views(experiment: Experiment, data: OpenedData) -> Views:
     views: Views = experiment.evaluate.tta.build()
     views.check(*data.spec.image_size)
     return views
+
+
+def _check_watched(experiment: Experiment, data: OpenedData) -> None:
+    if experiment.watchers and data.validation is None:
+        problem = (
+            f"needs a validation part and {data.spec.name} brings none of its own: set data.split.validation above 0"
+        )
+        raise ConfigError("experiment", [Problem(experiment.watchers[0], problem)])
 
 
 def _check_class_weights(experiment: Experiment, classes: int) -> None:
