@@ -60,6 +60,38 @@ def test_an_unknown_option_is_a_usage_error(cli):
 
 
 @pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--lr", "0.1"], "optim.lr=0.1"),
+        (["--epochs=3", "--batch-size", "64"], "train.epochs=3 data.batch_size=64"),
+        (["--max_epochs", "3"], "train.epochs=3"),
+        (["--device", "cpu", "-q"], "runtime.device=cpu"),
+        (["--model", "lenet", "--seed", "1"], "model=lenet"),
+    ],
+)
+def test_settings_written_as_options_are_answered_with_their_fields(cli, words, meant):
+    shown = cli("train", "quickstart", *words)
+    assert shown.code == 2
+    assert f"settings have no dashes; write {meant} (" in shown.err
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "quickstart", "--dryrun"], ["train", "--seed", "x"], ["eval", "--lr", "1"]]
+)
+def test_a_mistyped_option_is_not_taken_for_a_setting(cli, words):
+    shown = cli(*words)
+    assert shown.code == 2
+    assert "dashes" not in shown.err
+
+
+@pytest.mark.parametrize("group", [verb.name for verb in VERBS if verb.group])
+def test_a_groups_help_shows_the_whole_summary_of_each_verb(cli, group):
+    shown = cli(group, "--help")
+    assert shown.code == 0
+    assert "..." not in shown.out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [(ConfigError("my.yaml", [Problem("optim.lr", "must be greater than 0", "-1.0")]), 2), (RunError("full disk"), 1)],
 )

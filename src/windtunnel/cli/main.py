@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from windtunnel import __version__
-from windtunnel.errors import WindtunnelError
+from windtunnel.errors import UsageError, WindtunnelError
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WindtunnelError as error:
         print(f"windtunnel: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except SystemExit as ended:
+        if ended.code == UsageError.exit_code:
+            _explain_usage(chosen, words)
+        raise
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             print(f"windtunnel: {str(error.filename)[:80]!r}...: no file has so long a name", file=sys.stderr)
@@ -103,13 +107,19 @@ def help_text(function: Callable[..., object]) -> str:
     return "\n\n".join(f"\b\n{block}" if "\n " in block else block for block in blocks)
 
 
+def _summarise(function: Callable[..., object]) -> str:
+    """Return the first sentence of a verb's docstring, whole: typer would cut it off at 45 letters."""
+    return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+
+
 def _register(app: typer.Typer, verb: Verb, *, imported: bool) -> None:
     if not imported:
         app.command(verb.name, help=verb.summary)(_not_imported)
     elif verb.group:
         group: typer.Typer = verb.load()
         for command in group.registered_commands:
-            command.help = help_text(command.callback) if command.callback else command.help
+            if command.callback:
+                command.help, command.short_help = help_text(command.callback), _summarise(command.callback)
         app.add_typer(group, name=verb.name, help=verb.summary, no_args_is_help=True)
     else:
         function = verb.load()
@@ -128,6 +138,16 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"windtunnel {__version__}")
         raise typer.Exit()
+
+
+def _explain_usage(chosen: str | None, words: Sequence[str]) -> None:
+    """Name the fields that are meant where the words hold settings in the form of options, as other tools have them."""
+    from windtunnel.cli.dashes import explain_dashes
+
+    verb = next((verb for verb in VERBS if verb.name == chosen and not verb.group), None)
+    hint = explain_dashes(verb.load(), words) if verb else ""
+    if hint:
+        print(hint, file=sys.stderr)
 
 
 def _explain_disk(error: OSError) -> None:
