@@ -2,6 +2,7 @@
 
 import threading
 
+from windtunnel.dispatch.estimate import history as module
 from windtunnel.dispatch.estimate.history import History, Measured
 
 RUN = Measured(kind="k", machine="here", precision="float32", threads=1, epochs=2.0, peak_bytes=7)
@@ -40,3 +41,26 @@ def test_lines_of_many_writers_stay_whole(tmp_path):
     for writer in writers:
         writer.join()
     assert len(History(tmp_path / "history.jsonl").read("here")) == 80
+
+
+def test_what_others_append_is_seen_and_an_emptied_file_is_read_anew(tmp_path):
+    path = tmp_path / "history.jsonl"
+    reader, writer = History(path), History(path)
+    lengths = []
+    for _ in range(3):
+        writer.append(RUN)
+        lengths.append(len(reader.read("here")))
+    path.write_text("")
+    writer.append(RUN)
+    assert (lengths, len(reader.read("here"))) == ([1, 2, 3], 1)
+    path.unlink()
+    assert reader.read("here") == []
+
+
+def test_a_line_is_parsed_once_however_often_the_record_is_asked(tmp_path, monkeypatch):
+    history, parsed = History(tmp_path / "history.jsonl"), []
+    monkeypatch.setattr(module, "_parse", lambda line: parsed.append(line))
+    for _ in range(5):
+        history.append(RUN)
+        history.read("here")
+    assert len(parsed) == 5

@@ -6,6 +6,7 @@ import pytest
 
 from windtunnel.core import mps
 from windtunnel.dispatch.mps import run_daemon
+from windtunnel.dispatch.settings import StorageError
 from windtunnel.errors import UsageError
 
 CONTROL = """#!/bin/sh
@@ -58,6 +59,12 @@ def test_a_daemon_whose_dispatcher_died_is_found_again(tmp_path, log):
         raise KeyboardInterrupt
     with run_daemon(tmp_path / "dispatch"):
         pass
+    assert log.read_text().split() == ["start", "quit"]
+
+
+def test_a_daemon_whose_sweep_stopped_for_want_of_space_is_stopped(tmp_path, log):
+    with pytest.raises(StorageError), run_daemon(tmp_path / "dispatch"):
+        raise StorageError("no space left", tmp_path)
     assert log.read_text().split() == ["start", "quit"]
 
 

@@ -231,6 +231,10 @@ def test_a_machine_that_lost_a_run_may_pull_it_again(kit):
         time.sleep(0.02)
     ((entry, _, claim),) = head.pool.claims()
     assert head.pool.give_back(claim, entry)
+    (own,) = (kit.folder / "dispatch/pool/workers").iterdir()
+    while len([event for event in read_journal(own / "dispatch/journal.jsonl") if event["event"] == "admitted"]) < 2:
+        time.sleep(0.02)
+    assert "slowish-1" in [run.id for run in head.head.look().running]
     assert machine.wait(timeout=240) == 0
     head.join(timeout=120)
     outcome = head.outcomes["slowish-1"]

@@ -1,3 +1,6 @@
+import math
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,3 +65,10 @@ def test_with_early_stopping_a_run_is_worth_the_epoch_whose_weights_it_keeps(tmp
 
 def test_a_run_that_reported_nothing_is_worth_nothing(tmp_path):
     assert read_score(tmp_path, load_recipe("quickstart"), "val_accuracy") is None
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_run_whose_metric_is_no_number_is_worth_nothing(tmp_path, loss):
+    """A NaN would put the table in no order, and the forest of the importances refuses it."""
+    _write(tmp_path, [(0.2, 0.9), (loss, 0.1)])
+    assert read_score(tmp_path, load_recipe("quickstart"), "val_loss") is None

@@ -147,6 +147,11 @@ def test_what_the_machine_has_not_is_refused_before_anything_is_written(tmp_path
         ({"mps": True}, "mps: there is no GPU here"),
         ({"name": "join", "retry_failed": True}, "retry_failed: runs are not started here with engine join"),
         ({"name": "fused", "mps": True}, "mps: runs are not started here with engine fused"),
+        ({"name": "join"}, "device: has no effect with engine join, where every `windtunnel worker --join`"),
+        ({"name": "fused", "machine": engines.Machine(memory=1)}, "memory: has no effect with engine fused"),
+        ({"name": "ray", "machine": engines.Machine(max_runs=1)}, "max_runs: has no effect with engine ray"),
+        ({"name": "ray", "machine": engines.Machine(), "share_data": "on"}, "share_data: has no effect"),
+        ({"address": "here:1"}, "address: has no effect with engine local"),
     ],
 )
 def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(tmp_path, engine, said):

@@ -19,6 +19,7 @@ from windtunnel.dispatch.attempt import Attempt
 from windtunnel.dispatch.control import read_wishes
 from windtunnel.dispatch.devices import Device, free_bytes
 from windtunnel.dispatch.forking import ForkCommand, ForkServers
+from windtunnel.dispatch.handover import withdraw_offers
 from windtunnel.dispatch.holders import Holders
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.launch import Command, JobFolder, Launcher, write_order
@@ -103,14 +104,15 @@ class Dispatcher:
         """Run every job to its end and return how each ended, in the order they were taken.
 
         Raises:
-            UsageError: another dispatcher works on the folder, its journal cannot be read, or the source gives other
-                jobs than the journal has.
+            UsageError: another dispatcher or other machines work on the folder, its journal cannot be read, or the
+                source gives other jobs than the journal has.
             DispatchInterrupted: Ctrl-C or SIGTERM; all workers have saved.
             StorageError: a run found the disk full or read-only.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(hold_folder(self._folder))
+            withdraw_offers(self._folder.parent)
             self._journal = Journal(self._folder / "journal.jsonl")
             stack.callback(self._journal.close)
             stack.enter_context(self._pricing)

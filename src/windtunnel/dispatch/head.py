@@ -8,6 +8,7 @@ from pathlib import Path
 
 from windtunnel.dispatch.attempt import EpochReader
 from windtunnel.dispatch.control import read_wishes
+from windtunnel.dispatch.handover import find_gone
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.look import look_at
 from windtunnel.dispatch.pool import EXPIRY_S, Pool, Watch
@@ -61,7 +62,7 @@ class PoolHead:
         """Wait until others have run every job and return how each ended.
 
         Raises:
-            UsageError: another head works on the folder, or its journal cannot be read.
+            UsageError: another head or a worker of this machine works on the folder, or its journal cannot be read.
             DispatchInterrupted: Ctrl-C or SIGTERM; workers go on.
         """
         with self._open() as interruption:
@@ -81,6 +82,8 @@ class PoolHead:
             self._journal = Journal(self._folder / "journal.jsonl")
             stack.callback(self._journal.close)
             self._state, self._jobs = restore(self._journal.events, self._source)
+            for lost in find_gone(self._state.runs.values()):
+                self._note("requeued", **lost)
             self._note("opened", devices=[])
             self._pool.reopen()
             self._publish()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from windtunnel.core import mps
 from windtunnel.core.files import write_text
-from windtunnel.dispatch.settings import DispatchInterrupted
+from windtunnel.dispatch.settings import DispatchInterrupted, StorageError
 from windtunnel.errors import UsageError
 
 _KEPT = "mps.txt"
@@ -46,7 +46,7 @@ def run_daemon(folder: Path) -> Iterator[None]:
             _start()
         try:
             yield
-        except DispatchInterrupted:  # its workers have ended; any other error may have left some
+        except (DispatchInterrupted, StorageError):  # its workers have ended; any other error may have left some
             _stop(place)
             raise
         _stop(place)

@@ -75,6 +75,10 @@ class Pool:
                 return True
         return False
 
+    def open_runs(self) -> list[str]:
+        """Return the ids of the runs that nobody has claimed."""
+        return [_job_of(offer.name) for offer in self._list("open")]
+
     def pause(self, paused: bool) -> None:
         """Let nobody claim anything, or let them again."""
         if paused:

@@ -83,10 +83,12 @@ class SweepState:
         getattr(self, f"_on_{event['event']}")(event)
 
     def _on_taken(self, event: Event) -> None:
-        for job in event["jobs"]:  # a machine may pull a run again that it lost: its workers count on
-            before = self.runs.get(job["id"])
-            attempts = before.attempts if before else 0
-            self.runs[job["id"]] = RunState(job["id"], job["folder"], job["priority"], attempts)
+        for job in event["jobs"]:
+            run = RunState(job["id"], job["folder"], job["priority"])
+            before = self.runs.get(run.id)
+            if before is not None:  # a machine may pull a run again that it lost: its workers count on, its price holds
+                run.attempts, run.estimate = before.attempts, before.estimate
+            self.runs[run.id] = run
 
     def _on_estimated(self, event: Event) -> None:
         self.runs[event["job"]].estimate = event["estimate"]

@@ -1,7 +1,7 @@
 """Where a sweep's runs are trained: here, in a shared folder's machines, on a Ray cluster, or here as one network."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,15 @@ from windtunnel.registry import suggest
 from windtunnel.sweeps.fused import FusedSweep, refuse_pruning
 
 EngineName = Literal["local", "join", "ray", "fused"]
+
+_OF_A_MACHINE = ("device", "memory", "parallel", "cores", "threads", "max_runs", "policy", "start", "share_data")
+# engine -> the options it has no use for, which must not pass without a word, and what decides instead
+_WITHOUT_EFFECT: Mapping[EngineName, tuple[tuple[str, ...], str]] = {
+    "local": (("address",), "there is no cluster to find"),
+    "join": ((*_OF_A_MACHINE, "address"), "every `windtunnel worker --join` says what it uses of its machine"),
+    "ray": (("device", "max_runs", "start", "share_data"), "nodes use all their devices"),
+    "fused": ((*_OF_A_MACHINE, "address"), "runtime.device and runtime.threads of the experiment decide"),
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ class Engine:
         """Refuse what this engine cannot do, before anything is written.
 
         Raises:
-            UsageError: no such device or policy, or ``fused`` and pruning together.
+            UsageError: no such device or policy, an option without effect, or ``fused`` and pruning together.
         """
         check_policy(self.policy)
         self.machine.check()
@@ -133,8 +142,17 @@ class Engine:
         for option in ("retry_failed", "mps"):
             if getattr(self, option) and self.name != "local":
                 raise UsageError(f"{option}: runs are not started here with engine {self.name}; use engine local")
+        self._refuse_without_effect()
         if self.name == "fused":
             refuse_pruning(config.pruning)
+
+    def _refuse_without_effect(self) -> None:
+        options, instead = _WITHOUT_EFFECT[self.name]
+        usual = Engine()
+        for option in options:
+            of, default = (self.machine, usual.machine) if hasattr(usual.machine, option) else (self, usual)
+            if getattr(of, option) != getattr(default, option):
+                raise UsageError(f"{option}: has no effect with engine {self.name}, where {instead}; leave it out")
 
     def _check_devices(self) -> None:
         devices = self.machine.find_devices()

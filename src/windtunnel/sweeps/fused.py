@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from windtunnel.dispatch.fused.plan import Fusion, fuse
+from windtunnel.dispatch.handover import find_gone, withdraw_offers
 from windtunnel.dispatch.journal import Journal, hold_folder
 from windtunnel.dispatch.restore import restore
 from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted
@@ -47,15 +48,18 @@ class FusedSweep:
         """Train every job and return how each ended, in the order they were taken.
 
         Raises:
-            UsageError: another process works on the folder, or its journal cannot be read.
+            UsageError: another process, or another machine, works on the folder, or its journal cannot be read.
             DispatchInterrupted: Ctrl-C or SIGTERM; the runs under way have saved.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(hold_folder(self._folder))
+            withdraw_offers(self._folder.parent)
             self._journal = Journal(self._folder / "journal.jsonl")
             stack.callback(self._journal.close)
             self._state, self._jobs = restore(self._journal.events, self._source)
+            for lost in find_gone(self._state.runs.values()):
+                self._note("requeued", **lost)
             self._note("opened", devices=[])
             while self._take() or self._waiting():
                 self._train(self._next_stack())

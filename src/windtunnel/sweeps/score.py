@@ -1,5 +1,6 @@
 """How good a run is, read from its folder without torch: the metric of the weights it would be tested with."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from windtunnel.report.load import load_epochs
 
 
 def read_score(folder: Path, experiment: Experiment, metric: MetricName) -> float | None:
-    """Return a run's ``metric``, or None when it never measured it.
+    """Return a run's ``metric``, or None when it never measured it, or as no finite number.
 
     It is that of the epoch whose weights are kept: the last, or with early stopping the best one. Taking the best
     epoch of every run would favour runs whose curve is noisy.
@@ -20,7 +21,7 @@ def read_score(folder: Path, experiment: Experiment, metric: MetricName) -> floa
     rule = experiment.train.early_stopping
     kept = keep_improvements(epochs, rule) if rule is not None else epochs
     values: list[float] = [value for epoch in kept if (value := getattr(epoch, metric)) is not None]
-    return values[-1] if values else None
+    return values[-1] if values and math.isfinite(values[-1]) else None
 
 
 def keep_improvements(epochs: Sequence[EpochReport], rule: EarlyStopping) -> list[EpochReport]:

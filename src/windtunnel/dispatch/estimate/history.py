@@ -54,6 +54,8 @@ class History:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or cache_root() / "estimates" / "history.jsonl"
+        self._read_to = 0
+        self._seen: list[Measured] = []
 
     def append(self, measured: Measured) -> None:
         """Add one run; a crash leaves at most half a line, which readers pass over."""
@@ -66,12 +68,23 @@ class History:
 
     def read(self, machine: str) -> list[Measured]:
         """Return the runs on ``machine``, oldest first; lines of other versions and damaged ones are left out."""
+        self._catch_up()
+        return [measured for measured in self._seen if measured.machine == machine]
+
+    def _catch_up(self) -> None:
+        """Read what has been appended since; a year of sweeps is not parsed anew for every run that is priced."""
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            with self.path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._read_to:  # somebody has emptied it
+                    self._read_to, self._seen = 0, []
+                file.seek(self._read_to)
+                complete, end, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
-            return []
-        found = [_parse(line) for line in lines]
-        return [measured for measured in found if measured is not None and measured.machine == machine]
+            self._read_to, self._seen = 0, []
+            return
+        self._read_to += len(complete) + len(end)
+        found = map(_parse, complete.decode(errors="replace").split("\n"))
+        self._seen = [*self._seen, *(measured for measured in found if measured is not None)]
 
     def _ends_within_a_line(self) -> bool:
         with self.path.open("rb") as file:
