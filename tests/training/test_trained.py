@@ -1,7 +1,13 @@
+from pathlib import Path
+
 import torch
 
-from windtunnel.config.run import RuntimeConfig
-from windtunnel.training.trained import runtime_for_use
+from windtunnel.config.experiment import Experiment
+from windtunnel.config.run import RuntimeConfig, TrainConfig
+from windtunnel.core.device import resolve_device
+from windtunnel.training.folder import RunFolder
+from windtunnel.training.run import train
+from windtunnel.training.trained import load_trained, runtime_for_use
 
 
 def test_a_run_trained_with_winograd_is_used_on_gpus_with_their_own_convolutions():
@@ -15,4 +21,10 @@ def test_a_run_trained_with_a_recorded_update_is_used_where_nothing_can_be_recor
 
 def test_what_use_needs_as_well_stays():
     runtime = RuntimeConfig(threads=2, channels_last=False, precision="bfloat16")
-    assert runtime_for_use(runtime, torch.device("cpu")) == runtime
+    assert runtime_for_use(runtime, torch.device("cpu")) == runtime.model_copy(update={"device": "cpu"})
+
+
+def test_a_run_trained_on_a_gpu_that_is_not_here_is_used_on_what_there_is(tiny: Experiment, runs_dir: Path) -> None:
+    folder = RunFolder(train(tiny.model_copy(update={"train": TrainConfig(epochs=0.1)}), runs_dir=runs_dir).folder)
+    elsewhere = tiny.model_copy(update={"runtime": RuntimeConfig(device="cuda:63", cuda_graph=True)})
+    assert load_trained(folder, elsewhere, "last").device == resolve_device("auto")

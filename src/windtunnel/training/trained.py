@@ -10,11 +10,12 @@ from windtunnel.config.files import parse_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.run import RuntimeConfig
 from windtunnel.core.device import resolve_device
-from windtunnel.errors import CheckpointError
+from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.models.winograd.use import why_not
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
+from windtunnel.training.same_data import check_same_data
 
 Weights = Literal["last", "best", "ema"]
 
@@ -24,6 +25,7 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
 
     Raises:
         CheckpointError: the weights are missing, damaged or from another model.
+        DataError: the data set has changed since.
     """
     path = folder.checkpoints / f"{weights}.safetensors"
     if not path.exists():
@@ -31,18 +33,27 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
             "it was trained without `ema`" if weights == "ema" and experiment.ema is None else "none was reached yet"
         )
         raise CheckpointError(f"{folder.path} has no checkpoint {path.name}: {cause}")
-    runtime = runtime_for_use(experiment.runtime, resolve_device(experiment.runtime.device))
+    runtime = runtime_for_use(experiment.runtime, _find_device(experiment.runtime.device))
     parts = assemble(experiment.model_copy(update={"runtime": runtime}))
+    check_same_data(folder.path, parts.data)
     load_weights(path, parts.model)
     return parts
 
 
 def runtime_for_use(runtime: RuntimeConfig, device: torch.device) -> RuntimeConfig:
     """Return ``runtime`` without what only training needs, or only the machine that trained has."""
-    changed: dict[str, object] = {"cuda_graph": False}
+    changed: dict[str, object] = {"cuda_graph": False, "device": str(device)}
     if runtime.convolution == "winograd" and why_not(device):
         changed["convolution"] = "direct"
     return runtime.model_copy(update=changed)
+
+
+def _find_device(name: str) -> torch.device:
+    """Return the device ``name``, or the one there is: a run trained on a second GPU is used where there is none."""
+    try:
+        return resolve_device(name)
+    except UsageError:
+        return resolve_device("auto")
 
 
 def with_tta(experiment: Experiment, tta: str | None) -> Experiment:
