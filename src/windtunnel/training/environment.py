@@ -19,6 +19,7 @@ from windtunnel.core.device import AllocatorState, describe_device, tune_host_al
 from windtunnel.core.mps import describe_gpu_sharing
 from windtunnel.core.secrets import hide_in_words
 from windtunnel.training.assemble import Parts
+from windtunnel.training.same_data import describe_data
 
 _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "numba", "triton")
 
@@ -61,11 +62,7 @@ def describe_environment(parts: Parts, allocator: AllocatorState) -> dict[str, A
         "gpu_sharing": describe_gpu_sharing() if parts.device.type == "cuda" else None,
         "processes": parts.team.size,
         "augment_backend": parts.loader.transform.backend,
-        "data": {
-            "name": parts.data.spec.name,
-            "digest": parts.data.digest,
-            "splits": parts.data.split_digests,
-        },
+        "data": describe_data(parts.data),
         "git": _describe_git(),
     }
 

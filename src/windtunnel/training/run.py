@@ -32,6 +32,7 @@ from windtunnel.training.folder import RunFolder, create_run_folder, new_run_pat
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
 from windtunnel.training.listening import listeners_of
 from windtunnel.training.loop import is_time_up, train_epochs
+from windtunnel.training.same_data import check_same_data
 from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
 from windtunnel.training.team import ALONE, Team
@@ -159,6 +160,7 @@ def resume(
         experiment = folder.read_experiment()
         with process_settings(experiment.runtime):
             parts, state = _assemble_timed(experiment, team)
+            check_same_data(folder.path, parts.data)
             if team.is_leader:
                 (folder.path / "summary.json").unlink(missing_ok=True)
             return _drive(parts, state, folder, trackers, tracking)
