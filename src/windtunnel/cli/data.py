@@ -1,11 +1,12 @@
 """``windtunnel data``: list, fetch and check data sets."""
 
 import json
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,12 @@ from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson
 from windtunnel.cli.tables import print_table
 from windtunnel.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from windtunnel.config.base import Component
+    from windtunnel.data.spec import RawDataset
+
+_CLASSES_SHOWN = 20
 
 
 def list_sets(as_json: AsJson = False) -> None:
@@ -64,37 +71,93 @@ def fetch(
 
 def check(
     reference: Annotated[
-        str, typer.Argument(metavar="NAME_OR_PATH", help="A named set, or a folder or file that holds a set.")
+        str,
+        typer.Argument(
+            metavar="NAME_OR_PATH",
+            help="A named set, a folder or file that holds a set, or the YAML file of an experiment.",
+        ),
     ],
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Resize a folder's images to N x N, as data.source.image_size."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a data set whole and say what it holds and what is odd about it.
 
-    Reads parquet folders, image folders, .npz files, CIFAR batches and archives, and IDX files. Exit code 2 when it
-    is damaged.
+    Reads parquet folders, image folders, .npz files, CIFAR batches and archives, and IDX files; of a YAML file the set
+    that it trains on. Exit code 2 when it is damaged.
 
     Examples:
       windtunnel data check cifar10
-      windtunnel data check ~/pictures --json
+      windtunnel data check ~/pictures --size 32
+      windtunnel data check mine.yaml --json
     """
     from dataclasses import asdict
 
     from windtunnel.data.check import inspect_dataset
-    from windtunnel.data.detect import detect_source
 
-    raw = detect_source(reference).build().load()
+    raw = _read_set(_find_source(reference, size), reference)
     findings = inspect_dataset(raw)
     rows = [asdict(part) for part in findings.parts]
     if as_json:
-        names = raw.spec.class_names
-        facts = {"set": raw.spec.name, "digest": raw.digest, "class_names": names, "image_size": raw.spec.image_size}
-        print(json.dumps({**facts, "parts": rows, "remarks": findings.remarks}, indent=2))
+        spec, parts = raw.spec, [{**row, "class_images": _count_classes(raw, row["part"])} for row in rows]
+        facts = {"set": spec.name, "digest": raw.digest, "class_names": spec.class_names, "image_size": spec.image_size}
+        print(json.dumps({**facts, "parts": parts, "remarks": findings.remarks}, indent=2))
         return
     height, width = raw.spec.image_size
     print(f"{raw.spec.name}: {len(raw.spec.class_names)} classes, {height}x{width}x{raw.spec.channels}, {raw.digest}")
     print_table([{**row, "mean": _rounded(row["mean"]), "std": _rounded(row["std"])} for row in rows], as_json=False)
+    for part in raw.splits:
+        print(f"{part} by class: {list_smallest(raw.spec.class_names, _count_classes(raw, part))}")
     for remark in findings.remarks:
         print(f"note: {remark}")
+
+
+def list_smallest(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Return the classes with their numbers of images: in their order, or of many the smallest.
+
+    >>> list_smallest(["cat", "dog"], [3, 1])
+    'cat 3, dog 1'
+    >>> list_smallest([f"c{number:02d}" for number in range(100)], range(99, -1, -1))[:20]
+    'c99 0, c98 1, c97 2,'
+    """
+    pairs = list(zip(names, counts, strict=True))
+    if len(pairs) <= _CLASSES_SHOWN:
+        return ", ".join(f"{name} {count}" for name, count in pairs)
+    smallest = sorted(pairs, key=lambda pair: pair[1])[:_CLASSES_SHOWN]
+    listed = ", ".join(f"{name} {count}" for name, count in smallest)
+    return f"{listed}, and {len(pairs) - _CLASSES_SHOWN} classes of {smallest[-1][1]} or more (all with --json)"
+
+
+def _find_source(reference: str, size: int | None) -> "Component":
+    from windtunnel.config.data import ImageFolder
+    from windtunnel.data.detect import detect_source
+    from windtunnel.recipes import load_experiment
+
+    is_file = reference.endswith((".yaml", ".yml"))
+    source = load_experiment(reference).data.source if is_file else detect_source(reference)
+    if size is None:
+        return source
+    if not isinstance(source, ImageFolder):
+        raise UsageError(f"--size: {reference} is no folder of images, so nothing is resized; leave it out")
+    return source.model_copy(update={"image_size": size})
+
+
+def _read_set(source: "Component", reference: str) -> "RawDataset":
+    try:
+        raw: RawDataset = source.build().load()
+    except DataError as error:
+        if "data.source.image_size" not in str(error):
+            raise
+        raise DataError(f"{error}; here: windtunnel data check {shlex.quote(reference)} --size 32") from error
+    return raw
+
+
+def _count_classes(raw: "RawDataset", part: str) -> list[int]:
+    import torch
+
+    return [int(count) for count in torch.bincount(raw.splits[part].labels, minlength=len(raw.spec.class_names))]
 
 
 def _row(name: str) -> dict[str, Any]:
