@@ -111,6 +111,16 @@ def test_photos_lie_as_they_are_shown(tmp_path, sets):
     assert load(tmp_path / "pets").spec.image_size == (6, 4)
 
 
+def test_a_folder_that_may_not_be_read_is_named(root, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    listed = type(root).iterdir
+    monkeypatch.setattr(type(root), "iterdir", lambda path: (refuse if path.name == "dog" else listed)(path))
+    with pytest.raises(DataError, match=r"pets cannot be read as an image folder: .*denied: '.*pets/train/dog'"):
+        load(root)
+
+
 def test_a_class_only_in_test_is_refused(root):
     (root / "test" / "dog").rename(root / "test" / "cow")
     with pytest.raises(DataError, match="class 'cow' is not among the 2 of train"):

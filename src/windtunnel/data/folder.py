@@ -11,6 +11,7 @@ import numpy as np
 from windtunnel.core.places import folder_name, user_path
 from windtunnel.data.cache import Allocate, Decoded, load_cached
 from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, detect_mode, read_image
+from windtunnel.data.guard import reading
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.splitnames import SPLIT_NAMES, split_of
 from windtunnel.errors import DataError
@@ -85,8 +86,9 @@ def detect_folder_mode(root: Path) -> Mode:
 
 
 def _list_images(root: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
-    parts = _find_parts(root)
-    listed = {split: _list_classes(parts[split]) for split in SPLIT_NAMES if split in parts}
+    with reading(root, "an image folder"):
+        parts = _find_parts(root)
+        listed = {split: _list_classes(parts[split]) for split in SPLIT_NAMES if split in parts}
     known = listed["train"]
     if not known:
         raise DataError(f"{parts['train']}: holds no class folders; images must lie in <class>/<image>")
