@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -310,6 +311,13 @@ def test_failed_and_diverged_runs_go_once_more_each_once_in_its_life(kit):
     started = len(events(kit, "admitted"))
     assert kit.run(*ids, settings=again) == second
     assert len(events(kit, "admitted")) == started
+
+
+def test_what_diverged_under_another_engine_may_go_once_more(kit):
+    kit.run("diverges-1")
+    shutil.rmtree(kit.folder / "dispatch/jobs")  # which only dispatchers of this machine make
+    kit.run("diverges-1", settings=replace(SETTINGS, retry_failed=True))
+    assert (kit.folder / "dispatch/jobs/diverges-1/diverged/epochs.txt").read_text() == "1\n"
 
 
 def test_a_device_carries_no_more_runs_than_it_may(kit):

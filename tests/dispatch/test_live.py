@@ -1,10 +1,15 @@
 import io
+import os
+import pty
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from windtunnel.dispatch import live
 from windtunnel.dispatch.live import describe, describe_total, show_live
 from windtunnel.dispatch.look import look_at
 from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, WaitingView
@@ -24,9 +29,9 @@ def snapshot(waiting=1):
     )
 
 
-def rendered(*, terminal, look):
+def rendered(*, terminal, look, width=120):
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=terminal, width=120)
+    console = Console(file=stream, force_terminal=terminal, width=width)
     with show_live(console) as view:
         view.note("lr-0.1 starts")
         view.update(look)
@@ -40,8 +45,43 @@ def test_a_terminal_shows_devices_runs_queue_and_what_is_left():
     assert "lr-0.1 starts" in text
 
 
+@pytest.mark.parametrize(("width", "progress"), [(40, "32%"), (80, "12,340/39,000"), (120, "12,340/39,000")])
+def test_runs_can_be_told_apart_on_a_narrow_terminal(width, progress):
+    running = replace(snapshot().running[0], id="0000-51972d-s0", step=12_340, total_steps=39_000)
+    text = rendered(terminal=True, look=lambda: replace(snapshot(), running=(running,)), width=width)
+    assert "0000-51972d-s0" in text
+    assert progress in text
+    assert max(map(len, Text.from_ansi(text).plain.splitlines())) <= width
+
+
 def test_elsewhere_there_are_plain_lines_and_no_table():
     assert rendered(terminal=False, look=snapshot) == "lr-0.1 starts\n"
+
+
+def test_a_sweep_goes_on_when_its_terminal_has_been_closed(monkeypatch):
+    monkeypatch.setattr(live, "_REDRAW_S", 0.0)
+    ours, theirs = pty.openpty()
+    looked = []
+
+    def look():
+        looked.append(1)
+        return snapshot()
+
+    with open(theirs, "w") as stream, show_live(Console(file=stream, force_terminal=True, width=80)) as view:
+        view.update(look)
+        os.close(ours)
+        view.update(look)
+        view.note("lr-0.1 finished")
+        view.update(look)
+    assert len(looked) == 2
+
+
+def test_an_error_that_is_no_matter_of_the_terminal_is_not_hidden():
+    def look():
+        raise FileNotFoundError("the journal is gone")
+
+    with pytest.raises(FileNotFoundError), show_live(Console(file=io.StringIO(), force_terminal=True)) as view:
+        view.update(look)
 
 
 def test_plain_lines_hold_everything():

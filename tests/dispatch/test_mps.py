@@ -1,6 +1,7 @@
 """MPS, with a stand-in for its control program on the PATH."""
 
 import os
+import time
 
 import pytest
 
@@ -13,6 +14,7 @@ CONTROL = """#!/bin/sh
 if [ "$1" = -d ]; then
     [ -e "$FAKE_MPS_BROKEN" ] && { echo "no GPU" >&2; exit 1; }
     echo start >> "$FAKE_MPS_LOG"
+    [ -e "$FAKE_MPS_BROKEN.keeps" ] && sleep 15 &
     touch "$CUDA_MPS_PIPE_DIRECTORY/control"
     exit 0
 fi
@@ -44,6 +46,13 @@ def test_a_daemon_is_started_for_the_block_and_stopped_after_it(tmp_path, log):
     assert log.read_text().split() == ["start", "quit"]
     assert mps.PIPE_VARIABLE not in os.environ
     assert mps.describe_gpu_sharing() == "time slices"
+
+
+def test_a_daemon_that_keeps_its_output_open_is_not_waited_for(tmp_path, log):
+    (tmp_path / "broken.keeps").touch()
+    begun = time.monotonic()
+    with run_daemon(tmp_path / "dispatch"):
+        assert time.monotonic() - begun < 14
 
 
 def test_the_users_own_daemon_is_used_and_left_alone(tmp_path, log, monkeypatch):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import windtunnel
@@ -159,6 +160,20 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(tmp_path
     with pytest.raises(UsageError, match=said):
         windtunnel.sweep(CONFIG, runs_dir=tmp_path, engine=engine)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_data_without_a_validation_part_are_found_before_anything_is_trained(tmp_path, monkeypatch):
+    """Whether a user's own files have one only they can tell."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    images, labels = np.zeros((8, 8, 8, 1), np.uint8), np.arange(8) % 2
+    parts = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
+    np.savez(tmp_path / "own.npz", **parts)
+    source = {"name": "npz", "path": str(tmp_path / "own.npz")}
+    data = {"source": source, "batch_size": 4, "split": {"name": "official", "validation": 0}}
+    config = CONFIG.model_copy(update={"base": {**TINY, "data": data}})
+    with pytest.raises(UsageError, match=r"val_accuracy is never reported: npz has no validation part here"):
+        windtunnel.sweep(config, runs_dir=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow

@@ -200,7 +200,9 @@ class Dispatcher:
                 continue
             folder, fresh = self._jobs[run.id].folder, status == "diverged"
             if fresh and folder.exists():
-                folder.rename(self._files(run.id).path / "diverged")
+                files = self._files(run.id).path
+                files.mkdir(parents=True, exist_ok=True)  # not there where another engine had trained it
+                folder.rename(files / "diverged")
             self._note("retried", job=run.id, fresh=fresh)
             self._view.note(f"{run.id} goes once more, since it {status}")
 

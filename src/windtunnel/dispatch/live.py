@@ -1,24 +1,27 @@
 """What people see of a dispatcher: tables that move on a terminal, plain lines anywhere else."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from windtunnel.core.units import format_bytes
-from windtunnel.dispatch.snapshot import DeviceView, RunView, Snapshot, View, WaitingView
+from windtunnel.dispatch.snapshot import DeviceView, RunView, SilentView, Snapshot, View, WaitingView
 
 _REDRAW_S, _LONGEST_REDRAW_S = 2.0, 10.0
 _DRAWING_SHARE = 0.003  # of a core
 _LINE_S = 30.0
 _WAITING_SHOWN = 8
 _BAR_WIDTH = 20
+_WITH_BARS, _WITH_STEPS = 100, 70  # columns of a terminal from which a run has these
 _HOURS_S = 5400.0  # from here on durations are given in hours
+_GONE = (errno.EIO, errno.EPIPE, errno.ENXIO)  # what writing to a closed terminal, or to nobody, gives
 _VAGUE = 10  # the upper end of an estimate this many times the lower one says nothing
 
 
@@ -26,14 +29,43 @@ _VAGUE = 10  # the upper end of an estimate this many times the lower one says n
 def show_live(console: Console) -> Iterator[View]:
     """Yield the view that fits ``console``: tables on a terminal, plain lines otherwise or under NO_COLOR."""
     if not console.is_terminal or console.no_color:
-        yield LineView(console)
+        yield LastingView(LineView(console))
         return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        view = TableView(live)
-        try:
-            yield view
-        finally:
+    live = Live(console=console, auto_refresh=False, transient=True)
+    live.start()
+    view = TableView(live)
+    try:
+        yield LastingView(view)
+    finally:
+        with suppress(OSError):
             view.print_notes()
+            live.stop()
+
+
+class LastingView:
+    """Shows what ``view`` does for as long as somebody is there; runs go on where their terminal has been closed."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def note(self, text: str) -> None:
+        """Say ``text`` if anybody hears it."""
+        with self._until_gone():
+            self._view.note(text)
+
+    def update(self, look: Callable[[], Snapshot]) -> None:
+        """Show how everything stands if anybody sees it."""
+        with self._until_gone():
+            self._view.update(look)
+
+    @contextmanager
+    def _until_gone(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self._view = SilentView()
 
 
 class TableView:
@@ -55,7 +87,7 @@ class TableView:
         if now - self._drawn_at < self._every:
             return
         self._drawn_at, begun = now, time.thread_time()
-        self._live.update(draw(look()), refresh=not self._notes)
+        self._live.update(draw(look(), self._live.console.width), refresh=not self._notes)
         self.print_notes()
         spent = time.thread_time() - begun
         self._every = min(max(spent / _DRAWING_SHARE, _REDRAW_S), _LONGEST_REDRAW_S)
@@ -89,19 +121,14 @@ class LineView:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def draw(snapshot: Snapshot) -> Group:
-    """Return the tables of a snapshot."""
+def draw(snapshot: Snapshot, width: int) -> Group:
+    """Return the tables of a snapshot for a terminal of ``width`` columns."""
     devices = Table("device", "runs", "held", "set aside", "free", "of", box=None, pad_edge=False)
     for device in snapshot.devices:
         devices.add_row(*_device_cells(device))
-    runs = Table("run", "on", "steps", "", "memory", "left", box=None, pad_edge=False)
-    for run in snapshot.running:
-        name, where, steps, *rest = _run_cells(run)
-        bar = ProgressBar(total=run.total_steps or 1, completed=run.step, width=_BAR_WIDTH)
-        runs.add_row(name, where, steps, bar, *rest)
     parts: list[Table | Text] = [devices]
     if snapshot.running:
-        parts += [Text(), runs]
+        parts += [Text(), _draw_runs(snapshot.running, width)]
     if snapshot.waiting:
         parts += [Text(), _draw_queue(snapshot.waiting)]
     return Group(*parts, Text(), Text(describe_total(snapshot)))
@@ -146,8 +173,25 @@ def format_range(seconds: tuple[float, float]) -> str:
     return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
 
 
+def _draw_runs(running: tuple[RunView, ...], width: int) -> Table:
+    """Return the runs; where there is little room their names stay whole, so that they can be told apart and typed."""
+    table = Table(Column("run", no_wrap=True), box=None, pad_edge=False)
+    is_wide, is_narrow = width >= _WITH_BARS, width < _WITH_STEPS
+    for heading in ("done", "left") if is_narrow else ("on", "steps", *([""] if is_wide else []), "memory", "left"):
+        table.add_column(heading)
+    for run in running:
+        name, where, steps, memory, left = _run_cells(run)
+        total = run.total_steps or 1
+        if is_narrow:
+            table.add_row(name, f"{run.step / total:.0%}", left)
+        else:
+            bar = [ProgressBar(total=total, completed=run.step, width=_BAR_WIDTH)] if is_wide else []
+            table.add_row(name, where, steps, *bar, memory, left)
+    return table
+
+
 def _draw_queue(waiting: tuple[WaitingView, ...]) -> Table:
-    queue = Table("waiting", "priority", "needs", "", box=None, pad_edge=False)
+    queue = Table(Column("waiting", no_wrap=True), "priority", "needs", "", box=None, pad_edge=False)
     for run in waiting[:_WAITING_SHOWN]:
         queue.add_row(*_waiting_cells(run))
     if len(waiting) > _WAITING_SHOWN:

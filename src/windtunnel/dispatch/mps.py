@@ -43,7 +43,7 @@ def run_daemon(folder: Path) -> Iterator[None]:
     os.environ |= {mps.PIPE_VARIABLE: str(place), mps.LOG_VARIABLE: str(place)}
     try:
         if not mps.answers():
-            _start()
+            _start(place)
         try:
             yield
         except (DispatchInterrupted, StorageError):  # its workers have ended; any other error may have left some
@@ -71,10 +71,12 @@ def _find_place(folder: Path) -> Path:
     return place
 
 
-def _start() -> None:
-    finished = subprocess.run(
-        [mps.CONTROL, "-d"], capture_output=True, text=True, check=False, timeout=_START_S, stdin=subprocess.DEVNULL
-    )
+def _start(place: Path) -> None:
+    said = place / "start.txt"
+    with said.open("w", encoding="utf-8") as output:  # a pipe would not end before the daemon does, which inherits it
+        finished = subprocess.run(
+            [mps.CONTROL, "-d"], stdout=output, stderr=output, check=False, timeout=_START_S, stdin=subprocess.DEVNULL
+        )
     if finished.returncode or not mps.answers():
-        said = (finished.stderr or finished.stdout).strip() or f"exit code {finished.returncode}"
-        raise UsageError(f"--mps: the MPS daemon did not start: {said}; start it yourself, or leave --mps out")
+        why = said.read_text(encoding="utf-8", errors="replace").strip() or f"exit code {finished.returncode}"
+        raise UsageError(f"--mps: the MPS daemon did not start: {why}; start it yourself, or leave --mps out")

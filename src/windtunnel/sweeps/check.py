@@ -76,12 +76,21 @@ def _check_point(definition: Definition, choices: Choices) -> Sequence[Problem]:
 
 
 def _check_metric(experiment: Experiment, metric: str) -> list[Problem]:
-    may_have_own_part = experiment.data.source.name in _MAY_HAVE_VALIDATION and experiment.data.split.name == "official"
-    has_part = may_have_own_part or experiment.data.split.model_dump().get("validation", 0) > 0
+    has_part = _cuts_validation(experiment) or needs_validation_of_its_own(experiment)
     if not metric.startswith("val_") or (has_part and experiment.train.validate_every > 0):
         return []
     missing = "data.split.validation" if not has_part else "train.validate_every"
     return [Problem("metric", f"{metric} is never reported: set {missing} above 0")]
+
+
+def needs_validation_of_its_own(experiment: Experiment) -> bool:
+    """Say whether only the data can tell if there is a validation part: some sets bring one, and none is cut off."""
+    source, split = experiment.data.source, experiment.data.split
+    return source.name in _MAY_HAVE_VALIDATION and split.name == "official" and not _cuts_validation(experiment)
+
+
+def _cuts_validation(experiment: Experiment) -> bool:
+    return bool(experiment.data.split.model_dump().get("validation", 0) > 0)
 
 
 def _near_paths(definition: Definition) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.config.sweep import SweepConfig
+from windtunnel.config.sweep import MetricName, SweepConfig
 from windtunnel.dispatch.devices import Device, cpu_device, find_devices
 from windtunnel.dispatch.dispatcher import Dispatcher
 from windtunnel.dispatch.estimate.estimator import Estimator
@@ -22,6 +22,7 @@ from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import JobSource, Outcome
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
+from windtunnel.sweeps.check import needs_validation_of_its_own
 from windtunnel.sweeps.fused import FusedSweep, refuse_pruning
 
 EngineName = Literal["local", "join", "ray", "fused"]
@@ -165,15 +166,29 @@ class Engine:
         """Return the block in which the sweep in ``folder`` is to be built and run."""
         return run_daemon(folder / FOLDER) if self.mps else nullcontext()
 
-    def try_out(self, experiments: Sequence[Experiment]) -> None:
+    def try_out(self, experiments: Sequence[Experiment], metric: MetricName = "train_loss") -> None:
         """Find out whether runs can begin here at all, by what their estimates need: data, model, groups.
 
+        Args:
+            experiments: what would be run.
+            metric: what they have to report.
+
         Raises:
-            UsageError: one of ``experiments`` cannot be run here.
+            UsageError: one of ``experiments`` cannot be run here, or its data have no validation part for ``metric``.
         """
-        if self.name == "local":
-            device = self.machine.find_devices()[0]
-            Estimator(device.kind, threads=device.threads).estimate_all(experiments)
+        if self.name != "local":
+            return
+        device = self.machine.find_devices()[0]
+        estimator = Estimator(device.kind, threads=device.threads)
+        estimator.estimate_all(experiments)
+        uncertain = filter(needs_validation_of_its_own, experiments if metric.startswith("val_") else ())
+        for experiment in uncertain:
+            traced = estimator.explain(experiment).traced
+            if traced is not None and not traced.evaluation_flops:
+                raise UsageError(
+                    f"{metric} is never reported: {experiment.data.source.name} has no validation part here; set "
+                    "data.split.validation above 0"
+                )
 
     def build(self, folder: Path, source: JobSource, view: View | None) -> "Runner":
         """Return what runs the jobs of ``source`` in the sweep's ``folder``."""

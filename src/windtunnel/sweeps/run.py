@@ -111,7 +111,7 @@ def run_definition(
     engine.check(definition.config)
     check_sweep(definition)
     if not (definition.folder(runs_dir) / DEFINITION_FILE).exists():
-        engine.try_out(_one_of_each_data_set(definition))
+        engine.try_out(_one_of_each_data_set(definition), definition.config.metric)
     folder = create_sweep(definition, runs_dir)
     with engine.prepare(folder.path):
         return SweepResult(folder, engine.build(folder.path, Study(definition, folder), view).run())
