@@ -93,6 +93,16 @@ def test_the_card_says_accuracy_with_its_interval_data_and_limits(run, exported)
     assert ("uint8" in card) == (format != "state_dict")
 
 
+def test_the_card_of_an_average_says_the_average_s_accuracy(tmp_path):
+    fields = FIELDS | {"ema": {"decay": 0.9, "warmup": False}, "train": {"epochs": 2.0}}
+    trained = train(Experiment.model_validate(fields), runs_dir=tmp_path)
+    export(trained.folder, format="state_dict", out=tmp_path / "out", weights="ema")
+    card = (tmp_path / "out" / "model_card.md").read_text()
+    metrics = trained.summary["metrics"]
+    assert f"- Test: {metrics['test_accuracy_plain_ema']:.2%} of" in card
+    assert metrics["test_accuracy_plain_ema"] != metrics["test_accuracy_plain"]
+
+
 def test_limits_under_corruption_are_in_the_card_once_measured(run, tmp_path):
     result = evaluate_shift(run, max_images=20, tta="none")
     export(run, format="state_dict", out=tmp_path)

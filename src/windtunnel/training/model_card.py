@@ -138,9 +138,11 @@ def _describe_accuracy(facts: CardFacts) -> str:
     """Return the accuracies that belong to these weights; 95% intervals are Wilson's."""
     lines = []
     summary = _read_json(facts.run / "summary.json")
-    measured = summary.get("metrics", {}).get("test_accuracy")
-    if measured is not None and summary.get("evaluated_weights") == facts.weights and "test" in facts.counts:
-        plain = summary["metrics"].get("test_accuracy_plain", measured)
+    metrics, of_average = summary.get("metrics", {}), "_ema" if facts.weights == "ema" else ""
+    measured = metrics.get(f"test_accuracy{of_average}")
+    are_these = bool(of_average) or summary.get("evaluated_weights") == facts.weights
+    if measured is not None and are_these and "test" in facts.counts:
+        plain = metrics.get(f"test_accuracy_plain{of_average}", measured)
         lines.append(f"- Test: {_with_interval(plain, facts.counts['test'])}.")
         if plain != measured:
             with_views = _with_interval(measured, facts.counts["test"])
