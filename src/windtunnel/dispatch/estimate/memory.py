@@ -34,16 +34,14 @@ def held_besides_tensors(device: str, used_before: int | None = None) -> int | N
 
 
 def _read_own(device: str) -> int:
-    """Return what the driver says this process holds, 0 where it does not tell."""
+    """Return what the driver says this process holds, 0 where it does not tell or NVML is not there at all."""
     import pynvml
 
-    pynvml.nvmlInit()
     try:
+        pynvml.nvmlInit()  # not shut down again: it counts, and this process has other use of it
         processes = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByUUID(_find_uuid(device)))
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, IndexError):
         return 0
-    finally:
-        pynvml.nvmlShutdown()
     return sum(int(each.usedGpuMemory) for each in processes if each.pid == os.getpid() and each.usedGpuMemory)
 
 
