@@ -121,6 +121,21 @@ def test_a_folder_that_may_not_be_read_is_named(root, monkeypatch):
         load(root)
 
 
+def test_images_of_a_kind_that_is_not_read_are_said(root):
+    (root / "train" / "dog" / "0002.TIF").write_bytes(b"II*")
+    with pytest.raises(DataError, match=r"train/dog/0002\.TIF: images of this kind are not read; convert it"):
+        load(root)
+
+
+def test_images_in_a_folder_within_a_class_are_said(root, sets):
+    nested = root / "train" / "dog" / "more"
+    nested.mkdir()
+    assert len(load(root).splits["train"].labels) == 5
+    (nested / "1.jfif").write_bytes(sets.encode_image(sets.make_images(1, 6, 6)[0], "JPEG"))
+    with pytest.raises(DataError, match=r"train/dog/more: lies within the class folder dog"):
+        load(root)
+
+
 def test_a_class_only_in_test_is_refused(root):
     (root / "test" / "dog").rename(root / "test" / "cow")
     with pytest.raises(DataError, match="class 'cow' is not among the 2 of train"):

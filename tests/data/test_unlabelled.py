@@ -97,6 +97,9 @@ def test_hidden_files_and_folders_are_left_alone(tmp_path, sets):
         (tmp_path / name).write_bytes(sets.encode_image(PIXELS[0]) if name == "1.png" else b"no image")
     (tmp_path / "folder.png").mkdir()
     assert read_images(tmp_path, like=COLOUR).names == ("1.png",)
+    (tmp_path / "2.heic").write_bytes(b"")
+    with pytest.raises(DataError, match=r"2\.heic: images of this kind are not read"):
+        read_images(tmp_path, like=COLOUR)
 
 
 def test_files_are_called_by_their_path_in_the_folder(tmp_path, sets):

@@ -25,7 +25,9 @@ Row = tuple[str, bytes | Path]
 
 CHANNELS: dict[str, int] = {"RGB": 3, "L": 1}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif")
+OTHER_SUFFIXES = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".ppm", ".pgm")
+"""Images too, but of kinds that are not read; to be said, not to be left out without a word."""
 
 # A picture of more pixels than this is no input of a small-image classifier but a decompression bomb.
 _MAX_PIXELS = 1 << 26
@@ -87,6 +89,15 @@ def read_image(path: Path) -> bytes:
         if state.st_size > _MAX_FILE_BYTES:
             raise ValueError(f"{state.st_size} bytes is more than this reader takes")
         return path.read_bytes()
+
+
+def refuse_other_kinds(files: Iterable[Path]) -> None:
+    """Raise :class:`DataError` for the first file that is an image of a kind that is not read."""
+    for path in files:
+        if path.suffix.lower() in OTHER_SUFFIXES and not path.name.startswith("."):
+            raise DataError(
+                f"{path}: images of this kind are not read; convert it to PNG, or take it out of the folder"
+            )
 
 
 def detect_mode(encoded: bytes, name: str) -> Mode:

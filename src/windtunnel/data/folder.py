@@ -10,7 +10,17 @@ import numpy as np
 
 from windtunnel.core.places import folder_name, user_path
 from windtunnel.data.cache import Allocate, Decoded, load_cached
-from windtunnel.data.decode import CHANNELS, SUFFIXES, Mode, Row, decode_image, decode_into, detect_mode, read_image
+from windtunnel.data.decode import (
+    CHANNELS,
+    SUFFIXES,
+    Mode,
+    Row,
+    decode_image,
+    decode_into,
+    detect_mode,
+    read_image,
+    refuse_other_kinds,
+)
 from windtunnel.data.guard import reading
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.splitnames import SPLIT_NAMES, split_of
@@ -22,7 +32,7 @@ class ImageFolderSource:
 
     Splits go by their usual names (``train``; ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or
     ``eval``). Classes are numbered in the order of their sorted names. Hidden files and files that are no image
-    by their suffix are left alone. Photos are turned as their EXIF orientation says.
+    by their suffix are left alone; images of kinds that are not read, and in folders within a class, are errors. Photos are turned as their EXIF orientation says.
 
     Args:
         path: the folder.
@@ -133,10 +143,21 @@ def _list_classes(folder: Path) -> dict[str, tuple[Path, ...]]:
             f"{loose[0]}: lies outside a class folder, so it has no label; move it into <class>/, or keep unlabelled "
             "images in a folder of their own"
         )
-    listed = {child.name: _images_in(child) for child in _folders(folder)}
+    listed = {child.name: _images_of_class(child) for child in _folders(folder)}
     if empty := [name for name, images in listed.items() if not images]:
         raise DataError(f"{folder / empty[0]}: holds no image ({', '.join(SUFFIXES)})")
     return listed
+
+
+def _images_of_class(folder: Path) -> tuple[Path, ...]:
+    refuse_other_kinds(folder.iterdir())
+    for child in _folders(folder):
+        if _images_in(child):
+            raise DataError(
+                f"{child}: lies within the class folder {folder.name}; images must lie in <class>/<image>, or in "
+                "<part>/<class>/<image> with parts named train, val and test"
+            )
+    return _images_in(folder)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from windtunnel.data.cache import Pixels
-from windtunnel.data.decode import SUFFIXES, Mode, Row, decode_image, read_image
+from windtunnel.data.decode import OTHER_SUFFIXES, SUFFIXES, Mode, Row, decode_image, read_image, refuse_other_kinds
 from windtunnel.data.parquet import (
     IMAGE_COLUMNS,
     Shard,
@@ -29,6 +29,7 @@ from windtunnel.errors import DataError
 
 ID_COLUMNS = ("id", "ids", "filename", "filenames", "file_name")
 _SHOWN = 5
+_IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
 _LINE_BREAKS = frozenset("\r\n\0")
 
 
@@ -81,9 +82,10 @@ def _check_names(names: Sequence[str], path: Path) -> None:
 
 
 def _read_folder(path: Path, like: DatasetSpec, resize: bool) -> UnlabelledImages:
-    named = {file: file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES}
+    named = {file: file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in _IMAGES}
     files = sorted(file for file, name in named.items() if not (_is_hidden(name) or file.is_dir()))
     if files:
+        refuse_other_kinds(files)
         return _read_files(files, [str(named[file]) for file in files], like, resize)
     splits = find_shards(path)
     if not splits:
