@@ -168,6 +168,15 @@ def test_what_a_worker_takes_besides_its_run_is_part_of_the_time(children, tmp_p
     assert found.low_seconds > 18.0 + 2.9
 
 
+def test_a_run_that_another_machine_had_begun_says_nothing_of_a_workers_start(children, tmp_path):
+    estimator = Estimator("cpu", tmp_path / "history.jsonl")
+    summary = {"seconds": {"train": 80.0}, "steps": 80}
+    ended = Outcome("a", "finished", "", summary, peak_bytes=MIB, worker_seconds=12.0)
+    estimator.record_outcome(Job("a", quickstart(), tmp_path), ended)
+    (kept,) = estimator._history.read(estimator._machine)
+    assert (kept.seconds, kept.startup_seconds) == (80.0, None)
+
+
 def test_a_measured_peak_on_a_gpu_tells_the_images_which_may_be_shared(children, tmp_path):
     estimator = Estimator("cuda", tmp_path / "history.jsonl")
     estimator.estimate(quickstart())  # traces

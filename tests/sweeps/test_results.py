@@ -36,6 +36,16 @@ def test_points_are_ranked_by_the_mean_over_their_seeds():
     assert (ranked[2].mean, ranked[2].deviation) == (None, None)
 
 
+@pytest.mark.parametrize(("ending", "first"), [("diverged", 1), ("pruned", 1), ("failed", 0), ("cancelled", 0)])
+def test_a_point_that_lost_a_seed_for_doing_badly_does_not_win_by_those_left(ending, first):
+    points = (
+        PointResult(0, {}, (_run(0, 0, 0.9), _run(0, 1, None, ending))),
+        PointResult(1, {}, (_run(1, 0, 0.8), _run(1, 1, 0.8))),
+    )
+    results = _results(SPACE, lambda choices: 0.5)
+    assert rank_points(Results(results.definition, points))[0].number == first
+
+
 def test_smaller_is_better_for_a_loss():
     results = _results(SPACE, lambda choices: choices["optim.lr"], metric="val_loss")
     assert rank_points(results)[0].choices["optim.lr"] == 0.1

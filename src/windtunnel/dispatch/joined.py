@@ -14,7 +14,7 @@ from windtunnel.dispatch.dispatcher import Dispatcher
 from windtunnel.dispatch.forking import ForkCommand
 from windtunnel.dispatch.launch import Command
 from windtunnel.dispatch.pool import BEAT_SHARE, EXPIRY_S, Pool, Watch
-from windtunnel.dispatch.settings import FOLDER, Settings, worker_command
+from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, worker_command
 from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import Estimate, Job, Outcome
 from windtunnel.errors import UsageError
@@ -105,6 +105,7 @@ def join_pool(
 
     Raises:
         UsageError: the folder has no pool.
+        DispatchInterrupted: Ctrl-C or SIGTERM; what was pulled is saved and offered again.
     """
     pool = Pool(folder / FOLDER / "pool")
     if not (pool.path / "open").is_dir():
@@ -125,5 +126,7 @@ def join_pool(
             command=command,
             fork=fork,
         ).run()
+    except DispatchInterrupted as stopped:
+        raise DispatchInterrupted(stopped.signal, folder) from stopped  # the machine's own folder is nobody's business
     finally:
         source.release_all()

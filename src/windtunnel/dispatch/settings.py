@@ -48,6 +48,7 @@ class DispatchInterrupted(WindtunnelError):
     """The dispatcher was asked to stop; its workers have saved, and the same command goes on."""
 
     def __init__(self, number: signal.Signals, folder: Path) -> None:
+        self.signal = number
         self.exit_code = EXIT_CODES[number]
         super().__init__(f"stopped by {number.name}; every run is saved, the same command goes on with {folder}")
 

@@ -74,6 +74,11 @@ class PointResult:
         """Sample standard deviation over the finished runs; None for fewer than two."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
+    @property
+    def has_lost_seeds(self) -> bool:
+        """Whether a run diverged, or was stopped early for doing badly: the others are then the lucky ones."""
+        return any(run.status in ("diverged", "pruned") for run in self.runs)
+
 
 @dataclass(frozen=True)
 class Results:
@@ -102,11 +107,15 @@ def read_results(folder: SweepFolder) -> Results:
 
 
 def rank_points(results: Results) -> list[PointResult]:
-    """Return the points, best mean first; those without a finished run come last, as proposed."""
+    """Return the points, best mean first; those without a finished run come last, as proposed.
+
+    A point that lost a seed to divergence or pruning comes after those that did not, since the mean over the seeds that
+    are left flatters it.
+    """
     sign = -1 if results.definition.config.maximise else 1
     measured = [point for point in results.points if point.mean is not None]
     rest = [point for point in results.points if point.mean is None]
-    return [*sorted(measured, key=lambda point: sign * (point.mean or 0.0)), *rest]
+    return [*sorted(measured, key=lambda point: (point.has_lost_seeds, sign * (point.mean or 0.0))), *rest]
 
 
 @dataclass(frozen=True)

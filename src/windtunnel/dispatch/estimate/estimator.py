@@ -148,12 +148,13 @@ class Estimator:
         spent, steps = outcome.summary.get("seconds", {}), outcome.summary.get("steps", 0)
         seconds = sum(spent.values()) if outcome.attempts == 1 and spent else None
         whole = outcome.worker_seconds
+        besides = whole - seconds if whole is not None and seconds is not None else -1.0
         self.record(
             job.experiment,
             peak_bytes=outcome.peak_bytes,
             seconds=seconds,
             step_seconds=spent["train"] / steps if steps and "train" in spent else None,
-            startup_seconds=max(whole - seconds, 0.0) if whole is not None and seconds is not None else None,
+            startup_seconds=besides if besides >= 0 else None,  # below 0 for what another machine had begun
         )
 
     def _threads_of(self, experiment: Experiment) -> int:
