@@ -31,8 +31,9 @@ class ImageFolderSource:
     """A folder ``<split>/<class>/<image>``, or ``<class>/<image>`` for a set of one split.
 
     Splits go by their usual names (``train``; ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or
-    ``eval``). Classes are numbered in the order of their sorted names. Hidden files and files that are no image
-    by their suffix are left alone; images of kinds that are not read, and in folders within a class, are errors. Photos are turned as their EXIF orientation says.
+    ``eval``). Classes are numbered in the order of their sorted names. Photos are turned as their EXIF orientation
+    says. Hidden files and files that are no image by their suffix are left alone; images of kinds that are not read,
+    and images in folders within a class, are errors.
 
     Args:
         path: the folder.
