@@ -34,6 +34,17 @@ def test_a_comparison_under_way_has_intervals_of_what_there_is(tmp_path):
     assert 6.0 <= low < view.designs[0].seconds_mean < high <= 6.2
 
 
+def test_a_diverged_trial_counts_as_its_comparison_counts_it(tmp_path):
+    """Its last validation may have been fine; the answer takes 0 for it, so points and mean have to, too."""
+    folder, _ = make_comparison(tmp_path)
+    summary = json.loads((folder / "runs/0001-B/summary.json").read_text())
+    write_json(folder / "runs/0001-B/summary.json", summary | {"status": "diverged"})
+    catalog = Catalog(tmp_path)
+    catalog.refresh()
+    _, view = catalog.comparison(catalog.comparison_rows()[0].id)
+    assert view.designs[1].accuracies == pytest.approx((40, 0, 40))
+
+
 def test_the_answer_changes_the_row(tmp_path):
     folder, _ = make_comparison(tmp_path, answered=False)
     catalog = Catalog(tmp_path)

@@ -1,75 +1,24 @@
 """The live page as somebody sees it: headless Chromium in front of a server of its own."""
 
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from importlib.util import find_spec
 from urllib.parse import quote
 
 import pytest
 
 from catalog.folders import QUICKSTART, MadeRun, make_ablation, make_comparison, make_run, make_sweep, make_time_to
+from ui.browsing import NEEDS_BROWSER, Server, go_to, names, open_browser, open_page, open_runs, wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MISSING = [name for name in ("playwright", "starlette", "uvicorn", "plotly") if find_spec(name) is None]
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium"),
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}; see the extras [ui] and [dev]"),
-]
+pytestmark = NEEDS_BROWSER
 LIVE_S = 2.0
-PATIENCE_S = 20.0  # for a browser on a machine that does other things too
-
-
-class Server:
-    """``windtunnel ui`` in a process of its own, on a port that stays its own when it starts again."""
-
-    def __init__(self, root, *options):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.command = [
-            sys.executable,
-            "-m",
-            "windtunnel.cli.main",
-            "ui",
-            str(root),
-            "--port",
-            str(self.port),
-            "--no-open",
-        ]
-        self.command += options
-        self.address = f"http://127.0.0.1:{self.port}/"
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(self.address + "api/about", timeout=5):
-                    return
-            except OSError:
-                assert self.process.poll() is None, "the server ended"
-                time.sleep(0.05)
-        raise TimeoutError("the server did not answer")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +26,7 @@ def root(tmp_path_factory):
     """Runs of two projects, with scores and seeds that differ, a sweep and a comparison."""
     root = tmp_path_factory.mktemp("runs")
     for number in range(3):
-        lr = 0.1 * (number + 1)
+        lr = (number + 1) / 10
         optim = QUICKSTART.optim.model_copy(update={"lr": lr})
         run = MadeRun(root / "p" / f"alpha-{number}", experiment=QUICKSTART.model_copy(update={"optim": optim}))
         run.train(*range(1, 3 + number)).end(last=2 + number)
@@ -96,33 +45,8 @@ def server(root):
 
 @pytest.fixture
 def page(browser):
-    """A page that fails its test when a script fails or the content policy stops one."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened = context.new_page()
-    opened.set_default_timeout(1000 * PATIENCE_S)
-    problems = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
-    yield opened
-    context.close()
-    assert not problems
-
-
-def open_runs(page, server, state=""):
-    page.goto(server.address + state)
-    page.wait_for_selector("tr[data-key]")
-    page.wait_for_selector("#connection[data-state=live]")
-    return page
-
-
-def go_to(page, tab):
-    """Change the view, and wait for it: until its script is loaded, the view before can still be clicked."""
-    page.click(f".nav >> text={tab}")
-    page.wait_for_selector(f"h1 >> text={tab}")
-
-
-def names(page):
-    return page.locator("td.column-name:visible a").all_inner_texts()
+    with open_page(browser) as opened:
+        yield opened
 
 
 def drawn_names(page, chart="Loss"):
@@ -132,14 +56,6 @@ def drawn_names(page, chart="Loss"):
         ".flatMap(one => one.querySelector('.chart-body').data ?? []).map(trace => trace.name)",
         chart,
     )
-
-
-def wait_until(page, test, *, within_s=PATIENCE_S):
-    """Ask until an expression holds; playwright's own waiting evaluates text in the page, which its policy bans."""
-    end = time.monotonic() + within_s
-    while not page.evaluate(test):
-        assert time.monotonic() < end, test
-        page.wait_for_timeout(25)
 
 
 def test_runs_are_listed_filtered_sorted_and_grouped(page, server):
@@ -359,11 +275,11 @@ def test_an_ablation_shows_its_effects(page, answers):
 def test_times_to_an_accuracy_show_every_trial(page, answers):
     open_answer(page, answers, "time-to-")
     assert [row[:4] for row in cells(page, "Trials")] == [
-        ["A base", "0", "reached", "10 s"],
-        ["A base", "1", "reached", "12 s"],
-        ["B <b>fast</b>", "0", "missed", "4.0 s"],
+        ["A base", "0", "reached", "10.00 s"],
+        ["A base", "1", "reached", "12.00 s"],
+        ["B <b>fast</b>", "0", "missed", "4.00 s"],
     ]
-    assert cells(page, "Designs")[0] == ["A base", "2 of 2", "11 s", "10 s to 12 s", "3"]
+    assert cells(page, "Designs")[0] == ["A base", "2 of 2", "11.00 s", "10.00 s to 12.00 s", "3"]
     drawn = page.evaluate("document.querySelector('.js-plotly-plot').data.map(trace => trace.x.length)")
     assert drawn == [2, 1, 1], "a point a trial, and the mean of those that reached the target"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280

@@ -99,3 +99,11 @@ def test_any_host_header_is_judged(host):
 def test_loopback_is_this_machine_alone():
     assert all(map(is_loopback, ("127.0.0.1", "127.8.9.1", "::1", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.2", "example.org", "localhost.example.org")))
+
+
+@pytest.mark.parametrize("token", ["a&b=c+d", "two words", 'qu"ote;'])
+def test_a_token_of_any_signs_lets_in_by_its_address_and_cookie(serve, runs, token):
+    page = serve(runs, token=token)
+    welcome = page.ask(page.address.removeprefix(f"http://127.0.0.1:{page.port}"))
+    assert welcome.status == 303
+    assert page.ask("/", Cookie=welcome.headers["set-cookie"].partition("; ")[0]).status == 200

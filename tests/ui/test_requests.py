@@ -162,3 +162,9 @@ def test_more_listeners_than_may_are_refused(page, monkeypatch):
         refused = page.get("events")
         assert (refused.status, refused.headers["retry-after"]) == (429, "30")
         assert "close some" in refused.json["error"]
+
+
+@pytest.mark.parametrize("number", ["0" * 5000, "0" * 30 + "9" * 12])
+def test_a_number_of_many_digits_is_refused(page, number):
+    assert page.get("log", {"id": "p/one", "bytes": number}).status == 422
+    assert page.get("curves", {"id": "p/one", "from": number}).status == 422

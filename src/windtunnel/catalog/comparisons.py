@@ -241,7 +241,7 @@ class ComparisonReader:
 
     def _make_design(self, letter: str, name: str, metric: str, trials: Sequence[RunReader]) -> DesignTrials:
         seconds = tuple(_seconds(trial.summary) for trial in trials)
-        accuracies = tuple(100 * float(trial.summary.get("metrics", {}).get(metric) or 0.0) for trial in trials)
+        accuracies = tuple(_accuracy(trial.summary, metric) for trial in trials)
         if self._kind == "time_to":
             mine = [one for one in self._read_attempts() if one.letter == letter and one.reached]
             seconds, accuracies = tuple(one.seconds for one in mine), tuple(one.accuracy for one in mine)
@@ -274,6 +274,12 @@ def _guess_metric(trials: Sequence[RunReader]) -> str:
 def _seconds(summary: Mapping[str, Any]) -> float:
     phases = summary.get("seconds") or {}
     return float(phases.get("prepare", 0.0)) + float(phases.get("train", 0.0))
+
+
+def _accuracy(summary: Mapping[str, Any], metric: str) -> float:
+    """Return a trial's accuracy as its comparison counts it, percent."""
+    reached = (summary.get("metrics") or {}).get(metric) if summary.get("status") == "finished" else None
+    return 100 * float(reached or 0.0)
 
 
 def _interval(told: Mapping[str, Any] | None, values: Sequence[float]) -> Interval | None:

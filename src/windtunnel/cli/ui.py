@@ -49,6 +49,8 @@ def ui(
 
     if token is not None and not token.strip():
         raise UsageError("--token: is empty; leave it out to have one made up")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise UsageError("--token: may hold printable ASCII characters only, since it travels in headers")
     place = Place(host, port, token, allow_control)
     wants_page = _has_screen() if open_page is None else open_page
     # a shell that starts this in the background may ignore Ctrl-C's signal, and then serving just ends

@@ -129,7 +129,8 @@ class Hub:
             listeners = list(self._listeners)
         event = None
         if listeners and change is not None:
-            event = make_event("change", {"version": self.version, **describe_change(change)})
+            told = {**describe_change(change), "problems": self._catalog.problems()}
+            event = make_event("change", {"version": self.version, **told})
         for listener in listeners:
             listener.tell(event)
 

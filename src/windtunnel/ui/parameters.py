@@ -5,6 +5,7 @@ from starlette.requests import Request
 from windtunnel.errors import UsageError
 
 MOST_IDS = 500
+_MOST_DIGITS = 20
 
 
 class BadParameterError(UsageError):
@@ -68,6 +69,6 @@ def texts_beside(request: Request, name: str, number: int) -> list[str]:
 
 
 def _count(name: str, text: str, most: int) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > most:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS or int(text) > most:
         raise BadParameterError(f"{name}: {text[:80]!r} is no whole number from 0 to {most}")
     return int(text)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
@@ -80,10 +81,12 @@ def make_address(host: str, port: int, token: str) -> str:
 
     >>> make_address("::1", 8790, "")
     'http://[::1]:8790/'
+    >>> make_address("10.0.0.1", 8790, "a&b")
+    'http://10.0.0.1:8790/?token=a%26b'
     """
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     name = f"[{shown}]" if ":" in shown else shown
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
 class _Server(uvicorn.Server):

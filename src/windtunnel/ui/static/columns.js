@@ -1,6 +1,6 @@
 /** The columns of the run table: what a run is, its metrics, and any field of its config. */
 
-import { count, duration, metric, shortMoment, value as showValue, words } from "./format.js";
+import { count, duration, exact, metric, shortMoment, value as showValue, words } from "./format.js";
 
 /** Shown until somebody chooses. */
 export const USUAL_COLUMNS = [
@@ -38,7 +38,7 @@ const ABOUT_RUNS = [
   { key: "updated", label: "updated", width: 122, number: true, value: (row) => row.updated, text: shortMoment },
   { key: "step", label: "step", width: 90, number: true, value: (row) => row.step, text: showValue },
   { key: "parameters", label: "parameters", width: 104, number: true, value: (row) => row.parameters, text: count },
-  { key: "seed", label: "seed", width: 70, number: true, value: (row) => row.seed, text: showValue },
+  { key: "seed", label: "seed", width: 70, number: true, value: (row) => row.seed, text: exact },
   { key: "device", label: "device", width: 190, value: (row) => row.device },
   { key: "precision", label: "precision", width: 96, value: (row) => row.precision },
 ];

@@ -39,14 +39,15 @@ export class Curves {
     for (let at = 0; at < ids.length; at += IDS_A_REQUEST) {
       const some = ids.slice(at, at + IDS_A_REQUEST);
       const from = some.map((id) => this.#byRun.get(id)?.epoch.length ?? 0);
-      const { curves } = await get("curves", { id: some, from });
+      const generation = some.map((id) => this.#byRun.get(id)?.generation ?? "");
+      const { curves } = await get("curves", { id: some, from, generation });
       for (const [id, answer] of Object.entries(curves)) this.#take(id, answer);
     }
   }
 
-  #take(id, { from, rows, ...series }) {
+  #take(id, { from, rows, generation, ...series }) {
     const held = this.#byRun.get(id) ?? {};
-    const joined = {};
+    const joined = { generation };
     for (const [name, values] of Object.entries(series)) {
       joined[name] = from ? [...(held[name] ?? []).slice(0, from), ...values] : values;
     }

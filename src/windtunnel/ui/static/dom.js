@@ -14,11 +14,31 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Replace what is inside a node. */
+/** Replace what is inside a node; what had the focus keeps it, and scrolled tables their place, where they are still. */
 export function fill(node, ...children) {
+  const restore = [keepFocus(node), keepScroll(node)];
   node.replaceChildren();
   append(node, children);
+  for (const again of restore) again();
   return node;
+}
+
+function keepFocus(node) {
+  const before = document.activeElement;
+  if (before === node || !node.contains(before)) return () => undefined;
+  const path = [];
+  for (let at = before; at !== node; at = at.parentElement) path.unshift([...at.parentElement.children].indexOf(at));
+  return () => {
+    const after = path.reduce((at, index) => at?.children[index], node);
+    if (after?.tagName === before.tagName && after.textContent === before.textContent)
+      after.focus({ preventScroll: true });
+  };
+}
+
+function keepScroll(node) {
+  const places = [...node.querySelectorAll(".scroll-x")].map((one) => one.scrollLeft);
+  if (places.every((left) => left === 0)) return () => undefined;
+  return () => [...node.querySelectorAll(".scroll-x")].forEach((one, at) => (one.scrollLeft = places[at] ?? 0));
 }
 
 /** Set text only where it differs, so that a selection or a screen reader is not disturbed. */
@@ -39,11 +59,25 @@ export function note(text) {
 export function copyButton(text, label = "Copy") {
   const button = el("button", { type: "button", class: "small", on: { click: copy } }, label);
   async function copy() {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    button.textContent = (await copyText(text)) ? "Copied" : "Not copied";
     setTimeout(() => (button.textContent = label), 1500);
   }
   return button;
+}
+
+/** Copy text and say whether that worked; pages of other machines without https have no clipboard of their own. */
+async function copyText(text) {
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  const box = el("textarea", { class: "hidden" }, text);
+  document.body.append(box);
+  box.select();
+  const copied = document.execCommand("copy");
+  box.remove();
+  return copied;
 }
 
 /** A command to type, with its copy button. */

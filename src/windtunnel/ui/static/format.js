@@ -39,6 +39,12 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
 
+/** Seconds of training to be held against others: hundredths, and whole seconds where there are many. */
+export function trainingTime(seconds) {
+  if (!known(seconds)) return MISSING;
+  return `${seconds < 1000 ? seconds.toFixed(2) : grouped(Math.round(seconds))} s`;
+}
+
 /** Bytes as MiB or GiB. */
 export function bytes(value) {
   if (!known(value)) return MISSING;
@@ -71,6 +77,11 @@ export function value(any) {
   if (any === undefined || any === null) return MISSING;
   if (typeof any === "number") return number(any);
   return typeof any === "object" ? JSON.stringify(any) : String(any);
+}
+
+/** A config value with every digit, for seeds and where two values are held against each other. */
+export function exact(any) {
+  return typeof any === "number" ? String(any) : value(any);
 }
 
 /** "3 runs", "1 run". */

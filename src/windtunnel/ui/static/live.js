@@ -9,6 +9,8 @@ export class Live extends EventTarget {
   #load;
   #boot = null;
   #stream = null;
+  #loading = 0;
+  #held = [];
   #wait = FIRST_WAIT_MS;
 
   /**
@@ -25,7 +27,7 @@ export class Live extends EventTarget {
   async start() {
     this.#say("loading");
     try {
-      this.#store.load(await this.#load());
+      await this.#loadAll();
     } catch {
       // the stream's hello loads them as soon as the server answers
     }
@@ -47,14 +49,31 @@ export class Live extends EventTarget {
     const stream = new EventSource("/api/events");
     this.#stream = stream;
     stream.addEventListener("hello", (event) => this.#greet(JSON.parse(event.data), stream));
-    stream.addEventListener("change", (event) => this.#store.apply(JSON.parse(event.data)));
+    stream.addEventListener("change", (event) => this.#take(JSON.parse(event.data)));
     stream.addEventListener("error", () => this.#retry(stream));
+  }
+
+  /** Load all rows; changes that come meanwhile are told after them, since they may be newer. */
+  async #loadAll() {
+    this.#loading += 1;
+    try {
+      this.#store.load(await this.#load());
+    } finally {
+      this.#loading -= 1;
+      if (!this.#loading) for (const change of this.#held.splice(0)) this.#store.apply(change);
+    }
+  }
+
+  #take(change) {
+    if (this.#loading) this.#held.push(change);
+    else this.#store.apply(change);
   }
 
   async #greet({ boot, version }, stream) {
     const restarted = this.#boot !== null && this.#boot !== boot;
+    if (restarted) this.#held = [];
     try {
-      if (restarted || !this.#store.loaded || this.#store.version < version) this.#store.load(await this.#load());
+      if (restarted || !this.#store.loaded || this.#store.version !== version) await this.#loadAll();
       this.#boot = boot;
     } catch {
       this.#retry(stream);

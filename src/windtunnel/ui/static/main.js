@@ -6,19 +6,27 @@ import { Curves } from "./curves.js";
 import { el, emptyState, fill, note, setText } from "./dom.js";
 import { plural } from "./format.js";
 import { Live } from "./live.js";
+import { showProblems } from "./problems.js";
 import { readAddress } from "./router.js";
 import { Selection } from "./selection.js";
 import { Store } from "./store.js";
+import { keptTheme, keepTheme } from "./theme.js";
 import { RunsView } from "./view_runs.js";
 
-// all but the first one are fetched when they are opened
+const VIEWS_AFTER_MS = 1000;
+
+// all but the first one are fetched when they are opened, or once the page is up: the server may be away later
 const VIEWS = {
   runs: { load: () => RunsView, tab: "runs" },
-  run: { load: async () => (await import("./view_run.js")).RunView, tab: "runs" },
+  run: { load: async () => (await import("./view_run.js")).RunView, tab: "runs", ofOne: true },
   sweeps: { load: async () => (await import("./view_lists.js")).SweepsView, tab: "sweeps" },
-  sweep: { load: async () => (await import("./view_sweep.js")).SweepView, tab: "sweeps" },
+  sweep: { load: async () => (await import("./view_sweep.js")).SweepView, tab: "sweeps", ofOne: true },
   comparisons: { load: async () => (await import("./view_lists.js")).ComparisonsView, tab: "comparisons" },
-  comparison: { load: async () => (await import("./view_comparison.js")).ComparisonView, tab: "comparisons" },
+  comparison: {
+    load: async () => (await import("./view_comparison.js")).ComparisonView,
+    tab: "comparisons",
+    ofOne: true,
+  },
 };
 
 const app = {
@@ -32,6 +40,7 @@ const app = {
 const live = new Live(app.store, () => get("runs"));
 let current = null;
 let runsAddress = "#/runs";
+let isIncomplete = false;
 
 start();
 
@@ -39,7 +48,9 @@ function start() {
   prepareTheme();
   prepareSkipLink();
   app.store.addEventListener("change", (event) => forgetRemoved(event.detail));
+  app.store.addEventListener("change", () => showProblems(app.store.problems));
   live.addEventListener("state", (event) => showConnection(event.detail));
+  live.addEventListener("state", (event) => event.detail === "live" && fetchViews());
   window.addEventListener("hashchange", () => show({ focus: true }));
   app.ready = loadAbout();
   live.start();
@@ -51,7 +62,7 @@ async function loadAbout() {
   const root = document.getElementById("root");
   setText(root, app.about.root ?? "");
   root.title = app.about.root ? `runs folder ${app.about.root}, windtunnel ${app.about.version}` : "";
-  app.store.dispatchEvent(new CustomEvent("change", { detail: { all: false, runs: [], removed: [] } }));
+  app.store.dispatchEvent(new CustomEvent("change", { detail: { all: false, runs: [], added: [], removed: [] } }));
 }
 
 async function show({ focus }) {
@@ -60,18 +71,30 @@ async function show({ focus }) {
   const address = location.hash;
   current?.destroy();
   current = null;
-  const View = known?.load();
-  const build = View instanceof Promise ? await View : View;
+  const View = known?.ofOne && !parameters.get("id") ? null : known?.load();
+  const build = View instanceof Promise ? await View.catch(() => null) : View;
   if (location.hash !== address) return;
   const main = document.getElementById("main");
+  isIncomplete = View instanceof Promise && !build;
   current = build ? new build(app, parameters) : null;
-  fill(main, current?.element ?? emptyState("There is no such view", el("a", { href: "#/runs" }, "Go to the runs")));
+  fill(main, current?.element ?? sayNoView());
   document.title = current ? `${current.title} · windtunnel` : "windtunnel";
   markTab(known?.tab, view);
   if (focus) {
     window.scrollTo(0, 0);
     main.querySelector("h1")?.focus({ preventScroll: true });
   }
+}
+
+function sayNoView() {
+  if (isIncomplete) return emptyState("This view did not load", el("p", {}, "It comes when the server answers again."));
+  return emptyState("There is no such view", el("a", { href: "#/runs" }, "Go to the runs"));
+}
+
+/** Fetch the views that were not opened yet, and show the one that could not be. */
+function fetchViews() {
+  if (isIncomplete) show({ focus: false });
+  setTimeout(() => Promise.allSettled(Object.values(VIEWS).map((view) => view.load())), VIEWS_AFTER_MS);
 }
 
 function markTab(tab, view) {
@@ -118,11 +141,11 @@ function prepareTheme() {
   };
   button.addEventListener("click", () => {
     root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("windtunnel-theme", root.dataset.theme);
+    keepTheme(root.dataset.theme);
     say();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
-    if (localStorage.getItem("windtunnel-theme")) return;
+    if (keptTheme()) return;
     root.dataset.theme = event.matches ? "dark" : "light";
     say();
   });

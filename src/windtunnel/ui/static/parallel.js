@@ -109,7 +109,7 @@ function line(run, axes, colour, kept) {
 
 function settingAxis(name, runs) {
   const read = (run) => run.point[name];
-  const values = runs.map(read).filter((value) => value !== undefined && value !== null);
+  const values = runs.map(read);
   const title = name.split(".").slice(-2).join(".");
   const numbers = values.length > 0 && values.every((value) => typeof value === "number");
   return numbers ? numberAxis({ title, read }, values, showValue) : namedAxis({ title, read }, values);
@@ -140,7 +140,7 @@ function numberAxis(about, values, show, scale) {
 }
 
 function namedAxis(about, values) {
-  const distinct = [...new Set(values.map(showValue))].sort();
+  const distinct = [...new Set(values.map(showValue))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
   const place = (value) =>
     distinct.length < 2 ? 0.5 : Math.max(0, distinct.indexOf(showValue(value))) / (distinct.length - 1);
   const short = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);

@@ -61,7 +61,8 @@ export class RunBar {
   #offerGroups(state, fields) {
     const names = ["", "status", "project", "parent", "seed", "device", ...fields.map((field) => field.name)];
     if (state.group && !names.includes(state.group)) names.push(state.group);
-    if (this.#group.length !== names.length) {
+    if (this.#group.dataset.shown !== names.join()) {
+      this.#group.dataset.shown = names.join();
       const titles = { "": "nothing", parent: "sweep or comparison" };
       fill(this.#group, ...names.map((name) => el("option", { value: name }, titles[name] ?? name)));
     }

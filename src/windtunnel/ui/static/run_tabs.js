@@ -3,7 +3,7 @@
 import { address, get } from "./api.js";
 import { Confusion } from "./confusion.js";
 import { commandLine, copyButton, el, emptyState, fill, plainTable, setText } from "./dom.js";
-import { metric, number, percent, value as showValue, words } from "./format.js";
+import { exact, metric, number, percent, words } from "./format.js";
 import { shortName } from "./run_cells.js";
 
 const MOST_OTHERS = 500;
@@ -59,7 +59,7 @@ export class ConfigTab {
     try {
       const { differences } = await get("difference", { id: this.#id, to });
       const heads = [{ label: "field" }, { label: "this run" }, { label: "the other" }];
-      const rows = differences.map((one) => [one.field, showValue(one.a), showValue(one.b)]);
+      const rows = differences.map((one) => [one.field, exact(one.a), exact(one.b)]);
       fill(
         this.#result,
         rows.length ? plainTable("Differences", heads, rows) : el("p", {}, "The configs are the same."),
@@ -223,7 +223,9 @@ export class LogTab {
   destroy() {}
 
   async update() {
-    const { text } = await get("log", { id: this.#id, bytes: 20000 }).catch((problem) => ({ text: problem.message }));
+    const { text } = await get("log", { id: this.#id, bytes: 20000 }).catch((problem) => ({
+      text: problem.status ? problem.message : this.#text.textContent, // a server that is away leaves what it said
+    }));
     const atEnd = this.#text.scrollTop + this.#text.clientHeight >= this.#text.scrollHeight - 8;
     setText(this.#text, text || "Nothing was logged.");
     if (atEnd) this.#text.scrollTop = this.#text.scrollHeight;

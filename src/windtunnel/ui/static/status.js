@@ -13,11 +13,21 @@ const SIGNS = {
   cancelled: "⊘",
   stopped: "■",
   paused: "‖",
-  idle: "✓",
+  idle: "■",
 };
 
 /** The states a run can be in, those that need a look first. */
 export const STATES = ["running", "failed", "diverged", "stopped", "interrupted", "cancelled", "pruned", "finished"];
+
+/** The state of a sweep: one on which nobody works is finished when all its runs have ended, and else idle. */
+export function sweepState(row) {
+  return row.status === "idle" && row.total && endedOf(row) >= row.total ? "finished" : row.status;
+}
+
+/** How many runs of a sweep have come to an end. */
+export function endedOf(row) {
+  return Object.values(row.ended ?? {}).reduce((sum, count) => sum + count, 0);
+}
 
 /** A badge for a state. */
 export function statusBadge(status) {

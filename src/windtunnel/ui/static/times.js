@@ -1,7 +1,7 @@
 /** How long designs train until they reach an accuracy: a strip of points and a table of trials. */
 
 import { plainTable } from "./dom.js";
-import { duration, number, tera } from "./format.js";
+import { number, tera, trainingTime } from "./format.js";
 import { axis, namedRows, plain } from "./plot.js";
 import { seriesColour } from "./selection.js";
 
@@ -12,7 +12,7 @@ export function buildTimes({ designs, attempts }) {
     ...namedRows(designs.map(labelOf)),
     xaxis: axis({ title: "prepare and train (s)", rangemode: "tozero" }),
   };
-  const texts = designs.map((one) => `${one.name} ${duration(one.seconds_mean)}, mean of ${one.seconds.length}`);
+  const texts = designs.map((one) => `${one.name} ${trainingTime(one.seconds_mean)}, mean of ${one.seconds.length}`);
   return {
     traces: designs.flatMap((design, at) => strip(design, at, of(design, attempts))),
     layout,
@@ -28,7 +28,7 @@ export function attemptTable({ designs, attempts }) {
     `${one.letter} ${names.get(one.letter) ?? ""}`,
     String(one.seed),
     one.reached ? "reached" : "missed",
-    duration(one.seconds),
+    trainingTime(one.seconds),
     number(one.epochs),
     `${one.accuracy.toFixed(2)}%`,
     tera(one.flops),
@@ -46,8 +46,8 @@ export function timeTable({ designs, attempts }) {
   const rows = designs.map((design) => [
     `${design.letter} ${design.name}`,
     `${design.seconds.length} of ${of(design, attempts).length}`,
-    duration(design.seconds_mean),
-    design.seconds_interval ? design.seconds_interval.map(duration).join(" to ") : "–",
+    trainingTime(design.seconds_mean),
+    design.seconds_interval ? design.seconds_interval.map(trainingTime).join(" to ") : "–",
     tera(design.flops),
   ]);
   return plainTable(

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { el, emptyState, fill, plainTable } from "./dom.js";
 import { buildEffects, effectTable } from "./effects.js";
-import { duration, plural, tera } from "./format.js";
+import { plural, tera, trainingTime } from "./format.js";
 import { axis, Chart, plain } from "./plot.js";
 import { link } from "./router.js";
 import { seriesColour } from "./selection.js";
@@ -23,6 +23,7 @@ export class ComparisonView {
   #verdict = el("section", { class: "card verdict", "aria-label": "Verdict" });
   #tables = el("div", { class: "stack" });
   #charted = el("div", { class: "card filled" }, this.#chart.element);
+  #parts = el("div", { class: "split" }, this.#charted, this.#verdict);
   #missing = el("div", { hidden: true });
 
   constructor(app, parameters) {
@@ -31,8 +32,7 @@ export class ComparisonView {
     this.title = app.store.comparisons.get(this.#id)?.name ?? this.#id.split("/").at(-1);
     const crumbs = el("p", { class: "crumbs" }, el("a", { href: "#/comparisons" }, "Comparisons"));
     const head = el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, this.title));
-    const parts = el("div", { class: "split" }, this.#charted, this.#verdict);
-    this.element = el("div", { class: "view" }, crumbs, head, this.#missing, parts, this.#tables);
+    this.element = el("div", { class: "view" }, crumbs, head, this.#missing, this.#parts, this.#tables);
     app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
     this.#load();
   }
@@ -53,13 +53,21 @@ export class ComparisonView {
     try {
       this.#show(await get("comparison", { id: this.#id }));
     } catch (problem) {
-      this.#missing.hidden = false;
-      fill(this.#missing, emptyState("This comparison cannot be shown", el("p", {}, problem.message)));
+      if (problem.status === undefined && this.#tables.children.length) return;
+      this.#setMissing(true);
+      const way = el("a", { href: "#/comparisons" }, "All comparisons");
+      fill(this.#missing, emptyState("This comparison cannot be shown", el("p", {}, problem.message), way));
     }
   }
 
+  #setMissing(missing) {
+    this.#missing.hidden = !missing;
+    this.#parts.hidden = missing;
+    this.#tables.hidden = missing;
+  }
+
   #show(answer) {
-    this.#missing.hidden = true;
+    this.#setMissing(false);
     const { title, build, tables } = partsOf(answer);
     if (answer.kind !== this.#kind) this.#replaceChart(title);
     this.#kind = answer.kind;
@@ -109,8 +117,8 @@ function designTable(designs) {
     String(design.n),
     points(design.accuracy_mean),
     interval(design.accuracy_interval, points),
-    duration(design.seconds_mean),
-    interval(design.seconds_interval, duration),
+    trainingTime(design.seconds_mean),
+    interval(design.seconds_interval, trainingTime),
     tera(design.flops),
     design.runs?.length
       ? el("a", { href: link("runs", { select: design.runs }) }, plural(design.runs.length, "run"))
@@ -147,7 +155,7 @@ function buildPlane({ designs, metric }) {
     xaxis: axis({ title: "time to train (s)", rangemode: "tozero" }),
     yaxis: axis({ title: `${metric.replaceAll("_", " ")} (%)` }),
   };
-  const texts = designs.map((one) => `${one.name} ${points(one.accuracy_mean)} in ${duration(one.seconds_mean)}`);
+  const texts = designs.map((one) => `${one.name} ${points(one.accuracy_mean)} in ${trainingTime(one.seconds_mean)}`);
   return { traces, layout, label: `Accuracy against time, means: ${texts.join("; ")}` };
 }
 

@@ -5,10 +5,10 @@ import { commandLine, el, emptyState, setText } from "./dom.js";
 import { metric, number, plural, shortMoment, value as showValue } from "./format.js";
 import { sortRows } from "./query.js";
 import { link } from "./router.js";
-import { showStatus, statusBadge } from "./status.js";
+import { endedOf, showStatus, statusBadge, sweepState } from "./status.js";
 
 const SWEEP_COLUMNS = [
-  { key: "status", label: "status", width: 112, narrow: 34, value: (row) => row.status, text: showValue },
+  { key: "status", label: "status", width: 112, narrow: 34, value: sweepState, text: showValue },
   { key: "name", label: "sweep", width: 240, narrow: 150, grows: true, value: (row) => row.name, text: showValue },
   {
     key: "done",
@@ -144,7 +144,7 @@ class List {
 
   #paint(cell, { row }, column) {
     if (column.key === "status")
-      showStatus(cell.firstElementChild ?? cell.appendChild(statusBadge(row.status)), row.status);
+      showStatus(cell.firstElementChild ?? cell.appendChild(statusBadge("")), sweepState(row));
     else if (column.key === "name") {
       const anchor = cell.firstElementChild ?? cell.appendChild(el("a", { tabindex: "-1" }));
       anchor.href = link(this.#options.kind, { id: row.id });
@@ -153,9 +153,4 @@ class List {
     } else return false;
     return true;
   }
-}
-
-/** How many runs of a sweep have come to an end. */
-export function endedOf(row) {
-  return Object.values(row.ended ?? {}).reduce((sum, count) => sum + count, 0);
 }

@@ -3,13 +3,16 @@
 import { get } from "./api.js";
 import { CurvePanel } from "./curve_panel.js";
 import { el, emptyState, fill } from "./dom.js";
-import { count, duration, metric, shortMoment, words } from "./format.js";
+import { count, duration, exact, metric, shortMoment, words } from "./format.js";
 import { link, remember } from "./router.js";
 import { shortName } from "./run_cells.js";
 import { ConfigTab, EvaluationTab, LogTab, PicturesTab } from "./run_tabs.js";
 import { seriesColour } from "./selection.js";
 import { statusBadge } from "./status.js";
 
+/** Parts that others than the training add to, of a run that has long ended: nobody tells of that, so it is looked for. */
+const LOOKED_FOR = new Set(["evaluation", "pictures"]);
+const LOOK_EVERY_MS = 3000;
 const TABS = { curves: "Curves", config: "Config", evaluation: "Evaluation", pictures: "Pictures", log: "Log" };
 
 /** The view of one run. */
@@ -27,6 +30,7 @@ export class RunView {
   #body = el("div", { class: "tab-body", role: "tabpanel" });
   #missing = el("div", { hidden: true });
   #heading;
+  #timer;
 
   constructor(app, parameters) {
     this.#app = app;
@@ -39,6 +43,7 @@ export class RunView {
     this.element = el("div", { class: "view" }, this.#crumbs, head, this.#missing, this.#facts, this.#tabs, this.#body);
     this.#tabs.addEventListener("keydown", (event) => this.#press(event));
     app.store.addEventListener("change", (event) => this.#follow(event.detail), { signal: this.#ended.signal });
+    this.#timer = setInterval(() => this.#lookForMore(), LOOK_EVERY_MS);
     this.#drawTabs();
     this.#drawHead();
     this.#load();
@@ -46,6 +51,7 @@ export class RunView {
 
   destroy() {
     this.#ended.abort();
+    clearInterval(this.#timer);
     this.#shown?.destroy();
   }
 
@@ -61,9 +67,14 @@ export class RunView {
       this.#sayGone(`Its folder ${this.#id} is gone from disk.`);
     else if (change.all || change.runs.includes(this.#id)) {
       this.#drawHead();
-      if (change.all || row?.status !== this.#answer?.row.status) this.#load();
+      const isBack = change.added.includes(this.#id);
+      if (change.all || isBack || row?.status !== this.#answer?.row.status) this.#load();
       else this.#shown?.update?.(this.#answer, row);
     }
+  }
+
+  #lookForMore() {
+    if (LOOKED_FOR.has(this.#tab) && this.#answer && this.#missing.hidden && !document.hidden) this.#load();
   }
 
   async #load() {
@@ -74,6 +85,7 @@ export class RunView {
       return;
     }
     if (this.#ended.signal.aborted) return;
+    this.#setGone(false);
     this.#drawHead();
     if (this.#shown) this.#shown.update?.(this.#answer, this.#row());
     else this.#openTab(this.#tab);
@@ -83,11 +95,13 @@ export class RunView {
     return this.#app.store.runs.get(this.#id) ?? this.#answer?.row;
   }
 
+  #setGone(gone) {
+    this.#missing.hidden = !gone;
+    for (const part of [this.#facts, this.#tabs, this.#body]) part.hidden = gone;
+  }
+
   #sayGone(reason) {
-    this.#missing.hidden = false;
-    this.#facts.hidden = true;
-    this.#tabs.hidden = true;
-    this.#body.hidden = true;
+    this.#setGone(true);
     fill(
       this.#missing,
       emptyState("This run cannot be shown", el("p", {}, reason), el("a", { href: "#/runs" }, "All runs")),
@@ -113,7 +127,7 @@ export class RunView {
       ...best,
       ["training time", duration(row.seconds)],
       ["parameters", count(row.parameters)],
-      ["seed", String(row.seed ?? "–")],
+      ["seed", exact(row.seed)],
       ["started", shortMoment(row.started)],
       ["device", row.device ?? "–"],
     ];

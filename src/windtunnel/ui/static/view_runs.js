@@ -15,6 +15,7 @@ import { listItems } from "./run_items.js";
 import { MOST_SELECTED } from "./selection.js";
 
 const FIRST_CHOSEN = 3;
+const FIELDS_AGAIN_MS = 500;
 
 /** The view of all runs. */
 export class RunsView {
@@ -28,6 +29,7 @@ export class RunsView {
   #nothing = el("div", { class: "no-runs", hidden: true });
   #kept = [];
   #asked = "";
+  #timer = 0;
   #ended = new AbortController();
 
   constructor(app, parameters) {
@@ -76,11 +78,13 @@ export class RunsView {
 
   destroy() {
     this.#ended.abort();
+    clearTimeout(this.#timer);
     this.#table.destroy();
     this.#panel.destroy();
   }
 
   #follow(change) {
+    if (change.added.length) this.#learnLater();
     this.#refresh();
     if (change.all) this.#loadLater();
     else if (change.runs.some((id) => this.#app.selection.has(id)) || change.removed.length) this.#drawCurves();
@@ -93,6 +97,15 @@ export class RunsView {
     this.#app.chosenOnce = true;
     if (first) this.#chooseFirst();
     else requestAnimationFrame(() => setTimeout(() => this.#drawCurves(), 0));
+  }
+
+  /** New runs may have fields that no run had before, and values that are not here yet. */
+  #learnLater() {
+    this.#asked = "";
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      this.#loadFields();
+    }, FIELDS_AGAIN_MS);
   }
 
   #chooseFirst() {

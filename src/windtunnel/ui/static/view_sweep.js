@@ -2,14 +2,13 @@
 
 import { get } from "./api.js";
 import { el, emptyState, fill, plainTable } from "./dom.js";
-import { duration, metric, plural, value as showValue, words } from "./format.js";
+import { duration, exact, metric, plural, value as showValue, words } from "./format.js";
 import { ParallelCoordinates } from "./parallel.js";
 import { runButtons, sweepButtons } from "./queue_controls.js";
 import { link } from "./router.js";
-import { statusBadge } from "./status.js";
+import { endedOf, statusBadge, sweepState } from "./status.js";
 import { bestTable, factCard, importanceBar, progressBar, timelineKey } from "./sweep_parts.js";
 import { Timeline } from "./timeline.js";
-import { endedOf } from "./view_lists.js";
 
 const MOST_ROWS = 400;
 const TIMELINE_EVERY_MS = 2000;
@@ -154,7 +153,7 @@ export class SweepView {
       ),
       ...(this.#app.about.control && (row.running || row.waiting) ? sweepButtons(this.#id, paused) : []),
     ];
-    fill(this.#head, statusBadge(paused ? "paused" : row.status), el("span", { class: "spacer" }), ...links);
+    fill(this.#head, statusBadge(paused ? "paused" : sweepState(row)), el("span", { class: "spacer" }), ...links);
   }
 
   #showFacts({ row, metric: name, goal }, timeline) {
@@ -166,9 +165,10 @@ export class SweepView {
     const states = Object.entries(row.ended ?? {}).map(([status, count]) => `${count} ${status}`);
     const left = timeline.remaining
       ? `${duration(timeline.remaining[0])} to ${duration(timeline.remaining[1])}`
-      : AT_WORK.has(row.status)
-        ? "–"
-        : "none";
+      : sweepState(row) === "finished"
+        ? "none"
+        : "–";
+    const nobody = row.status === "idle" && left === "–" ? "nobody works on it; its command goes on" : "";
     const facts = [
       [
         "runs ended",
@@ -181,7 +181,7 @@ export class SweepView {
         goal === "min" ? "lower is better" : "higher is better",
       ],
       ["elapsed", duration(timeline.elapsed_s), `lower bound ${bound}`],
-      ["left", left, timeline.remaining ? "by the runs so far" : ""],
+      ["left", left, timeline.remaining ? "by the runs so far" : nobody],
     ];
     fill(this.#facts, ...facts.map(factCard), progressBar(ended, row.running, total));
   }
@@ -212,7 +212,7 @@ export class SweepView {
         statusBadge(run.status),
         run.id ? el("a", { href: link("run", { id: run.id }) }, run.job ?? run.id) : run.job,
         ...axes.map((field) => showValue(run.point[field])),
-        showValue(run.seed),
+        exact(run.seed),
         metric(name ?? "", run.score),
         ...(control
           ? [AT_WORK.has(run.status) ? el("span", { class: "buttons" }, ...runButtons(this.#id, run.job)) : ""]
