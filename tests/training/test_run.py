@@ -186,6 +186,20 @@ def test_full_disk_keeps_the_previous_checkpoint(
     assert resume(folder).status == "finished"
 
 
+def test_memory_that_runs_out_is_said_with_what_takes_less(
+    tiny: Experiment, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_epochs(*_: Any) -> None:
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of ..."
+        )
+
+    monkeypatch.setattr("windtunnel.training.run.train_epochs", train_epochs)
+    with pytest.raises(RunError, match=r"stopped: CUDA out of memory\. .* data\.batch_size") as raised:
+        train(tiny, runs_dir=runs_dir)
+    assert isinstance(raised.value.__cause__, torch.OutOfMemoryError)  # what the dispatcher tries again by
+
+
 def test_replacing_a_file_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     files.write_json(path, {"a": 1})

@@ -13,6 +13,8 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
+import torch
+
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.clock import Stopwatch
 from windtunnel.core.files import find_remedy, remove_leftovers
@@ -324,9 +326,16 @@ def _diverge(parts: Parts, state: TrainState, folder: RunFolder) -> _Ending:
 
 @contextmanager
 def _naming_the_folder(folder: RunFolder) -> Iterator[None]:
-    """Turn a failed write into an error that says what is left and how to go on."""
+    """Turn a failed write, or memory that ran out, into an error that says what is left and how to go on."""
     try:
         yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        said = str(error).partition(". ")[0] or "out of memory"
+        raise RunError(
+            f"the run stopped: {said}. What it saved is intact: free memory and go on with `windtunnel resume "
+            f"{folder.path}`, or train anew with a lower data.batch_size or evaluate.batch_size, with "
+            "train.accumulate=2 (the same update in two parts), or with runtime.precision=bfloat16"
+        ) from error
     except OSError as error:
         remedy = f" ({found})" if (found := find_remedy(error)) else ""
         raise RunError(
