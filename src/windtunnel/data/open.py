@@ -14,6 +14,7 @@ from windtunnel.data.split import Splits, limit_balanced
 from windtunnel.errors import DataError
 
 _SMALLEST_STD = 1e-3
+_VALUES = 256  # of a byte
 _UNLABELLED = "; keep images without labels elsewhere and give them to `windtunnel predict`"
 
 
@@ -98,16 +99,16 @@ def check_dataset(raw: RawDataset) -> None:
 
 
 def measure_statistics(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the per-channel mean and standard deviation of pixels scaled to 0..1."""
+    """Return the per-channel mean and standard deviation of pixels scaled to 0..1, by how often each value comes."""
     channels, height, width = part.image_shape
-    total, squares = torch.zeros(channels, dtype=torch.float64), torch.zeros(channels, dtype=torch.float64)
+    counts = torch.zeros(channels, _VALUES, dtype=torch.int64)
     for rows in part.chunks():
-        scaled = part.gather(rows).double() / 255
-        total += scaled.sum((0, 2, 3))
-        squares += scaled.square().sum((0, 2, 3))
-    count = len(part) * height * width
-    mean = total / count
-    std = (squares / count - mean.square()).clamp_min(0).sqrt().clamp_min(_SMALLEST_STD)
+        images = part.gather(rows)
+        counts += torch.stack([plane.flatten().bincount(minlength=_VALUES) for plane in images.unbind(1)])
+    values = torch.arange(_VALUES, dtype=torch.float64) / (_VALUES - 1)
+    shares = counts.double() / (len(part) * height * width)
+    mean = (shares * values).sum(1)
+    std = (shares * (values - mean[:, None]).square()).sum(1).sqrt().clamp_min(_SMALLEST_STD)
     return tuple(mean.tolist()), tuple(std.tolist())
 
 
