@@ -309,7 +309,8 @@ def test_failed_and_diverged_runs_go_once_more_each_once_in_its_life(kit):
     assert kit.epochs("diverges-1") == [2]  # begun anew; what it was before is kept
     assert (kit.folder / "dispatch/jobs/diverges-1/diverged/epochs.txt").read_text() == "1\n"
     started = len(events(kit, "admitted"))
-    assert kit.run(*ids, settings=again) == second
+    assert kit.run(*ids, settings=again, view=kit) == second
+    assert "no run goes once more: none failed or diverged that has not had its second go" in kit.said
     assert len(events(kit, "admitted")) == started
 
 

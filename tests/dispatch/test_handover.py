@@ -37,6 +37,7 @@ def test_once_nobody_holds_them_they_are_trained_here_and_no_machine_gets_one(ki
     assert [outcome.status for outcome in outcomes.values()] == ["finished"] * 2
     assert (offered.open_runs(), offered.is_closed) == ([], True)
     assert join(kit.folder) == []
+    assert [device.name for device in look_at(kit.folder).devices] == ["cpu"]
 
 
 def test_a_worker_of_this_machine_that_lives_keeps_its_run_from_others(kit):

@@ -1,9 +1,12 @@
 import signal
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 
 import windtunnel
+from windtunnel.dispatch.control import Wish, send_wish
 from windtunnel.dispatch.dispatcher import DispatchInterrupted
 from windtunnel.dispatch.fused import run as fused
 from windtunnel.dispatch.journal import read_journal
@@ -64,6 +67,29 @@ def test_an_interrupt_ends_the_sweep_and_the_same_command_goes_on(sweep, tmp_pat
     assert trainer.stacks == [[([16, 16], 0.1), ([16, 16], 0.2)]]
     journal = read_journal(tmp_path / "quickstart" / "stacked" / "dispatch" / "journal.jsonl")
     assert sum(event["event"] == "ended" for event in journal) == 4
+
+
+def test_what_another_shell_asks_for_is_followed_between_two_stacks(sweep, tmp_path):
+    control = tmp_path / "quickstart/stacked/dispatch/control.jsonl"
+
+    class Asked(Trainer):
+        def __call__(self, experiments, folders):
+            if not self.stacks:
+                waiting = read_journal(control.with_name("journal.jsonl"))[-1]["jobs"]
+                send_wish(control, Wish("cancel", waiting[3]["id"]))
+                send_wish(control, Wish("pause"))
+                threading.Timer(1.5, send_wish, (control, Wish("resume"))).start()
+            else:
+                self.paused_s = time.monotonic() - self.ended_at
+            result = super().__call__(experiments, folders)
+            self.ended_at = time.monotonic()
+            return result
+
+    trainer = Asked()
+    outcomes = sweep(trainer).outcomes
+    assert [outcome.status for outcome in outcomes] == ["finished", "finished", "finished", "cancelled"]
+    assert trainer.stacks[1] == [([16, 16], 0.1)]
+    assert trainer.paused_s >= 1.0
 
 
 def test_pruning_is_refused(sweep, tmp_path):

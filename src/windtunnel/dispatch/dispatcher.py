@@ -205,6 +205,8 @@ class Dispatcher:
                 folder.rename(files / "diverged")
             self._note("retried", job=run.id, fresh=fresh)
             self._view.note(f"{run.id} goes once more, since it {status}")
+        if all(run.outcome is not None for run in self._state.runs.values()):
+            self._view.note("no run goes once more: none failed or diverged that has not had its second go")
 
     def _adopt(self, run: RunState, placement: Placement) -> None:
         order = Order.read(self._files(run.id).order(run.attempts))

@@ -29,7 +29,7 @@ def look_at(folder: Path) -> Snapshot:
     """
     own = _look_at_own(folder / "dispatch", folder, free_bytes)
     pool = Pool(folder / "dispatch" / "pool")
-    if not (pool.path / "claimed").is_dir():
+    if pool.is_closed or not (pool.path / "claimed").is_dir():
         return own
     return _with_machines(own, pool)
 

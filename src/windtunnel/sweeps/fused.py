@@ -5,11 +5,13 @@ here, so no memory is kept for one and nothing is stopped early; a killed sweep 
 """
 
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from windtunnel.dispatch.control import read_wishes
 from windtunnel.dispatch.fused.plan import Fusion, fuse
 from windtunnel.dispatch.handover import find_gone, withdraw_offers
 from windtunnel.dispatch.journal import Journal, hold_folder
@@ -22,6 +24,7 @@ from windtunnel.errors import UsageError, WindtunnelError
 
 _LOOKAHEAD = 1000
 _LARGEST_STACK = 8
+_PAUSE_S = 1.0
 
 
 class FusedSweep:
@@ -62,7 +65,11 @@ class FusedSweep:
                 self._note("requeued", **lost)
             self._note("opened", devices=[])
             while self._take() or self._waiting():
-                self._train(self._next_stack())
+                self._hear_wishes()
+                if self._state.paused:
+                    time.sleep(_PAUSE_S)
+                elif self._waiting():
+                    self._train(self._next_stack())
         return [run.outcome for run in self._state.runs.values() if run.outcome is not None]
 
     def _take(self) -> bool:
@@ -73,8 +80,17 @@ class FusedSweep:
             self._jobs |= {job.id: job for job in jobs}
         return bool(jobs)
 
+    def _hear_wishes(self) -> None:
+        """Follow what ``windtunnel queue`` was told since the last stack."""
+        for event in read_wishes(self._folder / "control.jsonl", self._state.control_offset):
+            self._note("control", **event)
+            run = self._state.runs.get(event["job"])
+            if event["command"] == "cancel" and run is not None and run.outcome is None:
+                self._end(Outcome(run.id, "cancelled", "cancelled by the user", attempts=0))
+
     def _waiting(self) -> list[Job]:
-        return [self._jobs[run.id] for run in self._state.runs.values() if run.outcome is None]
+        waiting = [run for run in self._state.runs.values() if run.outcome is None]
+        return [self._jobs[run.id] for run in sorted(waiting, key=lambda run: -run.priority)]
 
     def _next_stack(self) -> list[Job]:
         """Return the next job with those that can be stacked on it; one that was begun goes on by itself."""
