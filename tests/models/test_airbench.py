@@ -7,6 +7,7 @@ from torch import Tensor
 
 from windtunnel.config.models.airbench import AIRBENCH_PRESETS, Airbench
 from windtunnel.errors import ModelError
+from windtunnel.models.blocks import whiten
 from windtunnel.models.blocks.conv_group import DiracConv
 from windtunnel.models.blocks.whiten import WhiteningStem
 
@@ -131,3 +132,13 @@ def test_half_weights_with_float32_norms() -> None:
     logits.float().square().sum().backward()
     assert logits.dtype == torch.float16
     assert net.groups[0].norm1.bias.grad.dtype == torch.float32
+
+
+def test_whitening_filters_of_many_patches_are_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.rand(50, 3, 9, 7, generator=torch.Generator().manual_seed(0)) - 0.5
+    images = images.cumsum(3)  # directions that differ in size, so that the order of filters is certain
+    whole = whiten.whitening_filters(images, size=2, epsilon=5e-4)
+    monkeypatch.setattr(whiten, "_MOST_FLOATS", 7 * 8 * 6 * 12)  # seven images at a time
+    parts = whiten.whitening_filters(images, size=2, epsilon=5e-4)
+    signs = (whole * parts).sum((1, 2, 3), keepdim=True).sign()
+    torch.testing.assert_close(parts * signs, whole, rtol=1e-3, atol=1e-4)

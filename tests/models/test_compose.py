@@ -181,3 +181,15 @@ def test_a_users_own_block_is_built(tmp_path):
     )
     network = build(CONV, {"name": f"{tmp_path / 'mine.py'}:TwiceConfig", "factor": 3}, HEAD)
     assert network.blocks[2].linear.in_features == 24
+
+
+@pytest.mark.parametrize(
+    ("blocks", "path"),
+    [
+        ((CONV, "whiten", HEAD), "model.blocks.1"),
+        (({"name": "chain", "blocks": ["whiten", CONV]}, HEAD), "model.blocks.0.blocks.0"),
+        (({"name": "branch", "branches": ["whiten", CONV]}, HEAD), "model.blocks.0.branches.0"),
+    ],
+)
+def test_a_whitening_stem_that_would_stay_random_is_refused(blocks, path):
+    assert refuse(*blocks).startswith(f"{path} (whiten): its filters are set from training images")

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch import nn
 
 from models.peers import load_timm
 from windtunnel.config.files import dump_tree, parse_yaml
 from windtunnel.config.models import ModelConfig
 from windtunnel.config.models.external import OwnModule, Timm
 from windtunnel.errors import ModelError
+from windtunnel.models.external import check_logits
 
 CONFIGS = TypeAdapter(ModelConfig)
 SOURCE = """
@@ -111,3 +113,40 @@ def test_timm_names_and_options_are_checked():
 def test_timm_reads_back_from_yaml():
     config = CONFIGS.validate_python({"name": "timm/resnet18", "options": {"drop_rate": 0.1}})
     assert CONFIGS.validate_python(CONFIGS.dump_python(config, mode="json")) == config
+
+
+class _Answers(nn.Module):
+    """A network of one's own that answers images with ``answer(images)``."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.answer = answer
+
+    def forward(self, images):
+        return self.answer(images)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            lambda images: images.flatten(1)[:, :1000],
+            r"returns a tensor \(2, 192\) for 2 images of 3x8x8; with 10 classes",
+        ),
+        (lambda images: (images.flatten(1)[:, :10], images), r"returns a tuple .* it has to be a tensor \(2, 10\)"),
+        (lambda images: images, r"returns a tensor \(2, 3, 8, 8\)"),
+        (lambda images: images.no_such_thing, r"AttributeError: .*no_such_thing.* \(test_external.py, line \d+\)"),
+        (lambda images: images @ torch.zeros(3, 3), r"does not take images of 3x8x8: RuntimeError: "),
+    ],
+)
+def test_what_a_network_of_ones_own_returns_is_held_to_the_classes(answer, said):
+    with pytest.raises(ModelError, match=said):
+        check_logits(_Answers(answer), in_shape=(3, 8, 8), num_classes=10)
+
+
+def test_a_network_that_gives_logits_passes_and_keeps_its_mode():
+    network = nn.Sequential(nn.Flatten(), nn.LazyLinear(10), nn.BatchNorm1d(10))
+    check_logits(network, in_shape=(3, 8, 8), num_classes=10)
+    assert network[1].in_features == 192  # the layer that waited for its shape has it now
+    assert network.training and network[2].num_batches_tracked == 0

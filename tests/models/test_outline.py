@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from pydantic import TypeAdapter
+from torch import nn
 
 from windtunnel.config.models import ModelConfig
 from windtunnel.config.models.catalogue import CARDS
@@ -110,3 +111,19 @@ def apart(one, other):
 
 def holds(outer, inner):
     return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
+
+
+class _OwnBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.skip = nn.Conv2d(3, 8, 1)
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.note = nn.Identity()
+
+    def forward(self, images):
+        return self.note(self.skip(images) + self.conv(images))
+
+
+def test_a_layer_called_skip_in_a_network_of_ones_own_is_a_layer():
+    drawn = outline(nn.Sequential(_OwnBlock()), (3, 8, 8))
+    assert {"conv 1x1, 8", "conv 3x3, 8"} <= {box.label for box in walk(drawn)}

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from pydantic import TypeAdapter
+from torch import nn
 
 from windtunnel.config.models import ModelConfig
 from windtunnel.config.models.blocks import Sequential
@@ -10,6 +11,7 @@ from windtunnel.errors import ModelError
 from windtunnel.models.blocks.residual import Bottleneck, DoubleEncode
 from windtunnel.models.summary import activation_bytes, count_macs, summarise
 from windtunnel.report.deb_flops import REDUCTIONS, bottleneck_cost, compute_grid, double_encode_cost
+from windtunnel.training.precision import Precision
 
 CHANNELS, SIDE = 256, 6
 BRANCHED = {
@@ -120,3 +122,49 @@ def test_other_sizes_and_classes():
 def test_images_that_do_not_fit_are_refused():
     with pytest.raises(ModelError, match="Mlp does not take images of 3x16x16"):
         summarise(build("mlp", size=32), in_shape=(3, 16, 16))
+
+
+def test_a_single_image_keeps_what_one_more_image_adds():
+    kept = [activation_bytes(build("lenet"), (3, 32, 32), batch_size=size) for size in (1, 2, 3)]
+    assert kept[0] == kept[2] - kept[1] == kept[1] - kept[0]
+
+
+def test_costs_do_not_depend_on_the_format_of_the_weights():
+    network = build("airbench94", size=16)
+    plain = summarise(network, in_shape=(3, 16, 16), batch_size=2)
+    converted = Precision(torch.device("cpu"), torch.bfloat16, weights_too=True).convert(network)
+    assert converted.whiten.weight.dtype is torch.bfloat16
+    assert summarise(converted, in_shape=(3, 16, 16), batch_size=2) == plain
+
+
+class _Demanding(nn.Module):
+    def __init__(self, demand):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.demand = demand
+
+    def forward(self, images):
+        self.demand(images)
+        return images.mean((2, 3)) * self.weight
+
+
+def _wants_grey(images):
+    assert images.shape[1] == 1
+
+
+def _wants_a_batch_of_one(images):
+    if images.shape[0] > 2:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("demand", "said"),
+    [
+        (_wants_grey, "AssertionError|assert"),
+        (_wants_a_batch_of_one, "ValueError"),
+        (lambda images: images(), "callable"),
+    ],
+)
+def test_a_network_of_ones_own_is_refused_by_what_it_says(demand, said):
+    with pytest.raises(ModelError, match=f"_Demanding does not take images of 3x8x8: .*({said})"):
+        summarise(_Demanding(demand), in_shape=(3, 8, 8))

@@ -144,3 +144,36 @@ def test_without_a_network_the_error_says_so_and_leaves_nothing(tmp_path, monkey
     with pytest.raises(ModelError, match=r"cannot fetch http://127.0.0.1:9/timm/resnet18.tv_in1k/resolve/bbd144b3"):
         fetch(pretrained.RESNET18)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_address_without_a_scheme_is_told_as_one_that_cannot_be_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "hf-mirror.example")
+    with pytest.raises(ModelError, match=r"cannot fetch hf-mirror.example/timm/.*unknown url type"):
+        fetch(pretrained.RESNET18)
+
+
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
+    class BreaksOff(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ffff\r\nbeginning")
+            self.close_connection = True
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), BreaksOff)
+    thread = threading.Thread(target=server.handle_request, daemon=True)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match=r"cannot fetch .*IncompleteRead"):
+        fetch(pretrained.RESNET18)
+    thread.join()
+    server.server_close()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 pytest.importorskip("numba")
 
+from windtunnel.models.blocks.whiten import WhiteningStem
+from windtunnel.models.summary import activation_bytes
 from windtunnel.models.winograd.convolution import winograd_conv2d
 from windtunnel.models.winograd.layers import WinogradConv2d, replace_convolutions
 from windtunnel.models.winograd.rule import block_images, count_bytes, count_parts, is_worth_it
@@ -138,6 +140,18 @@ class _Other(nn.Conv2d):
         return super().forward(input) * 2
 
 
+class _Gain(nn.Conv2d):
+    def __init__(self):
+        super().__init__(8, 8, 3)
+        self.gain = nn.Parameter(torch.ones(1))
+
+
+def _watched():
+    conv = nn.Conv2d(8, 8, 3)
+    conv.register_forward_hook(lambda module, inputs, output: output * 2)
+    return conv
+
+
 def _network():
     torch.manual_seed(0)
     shared = nn.Conv2d(16, 16, 3, padding=1)
@@ -178,7 +192,11 @@ def test_a_copy_shares_nothing_and_loads_the_plain_weights():
         nn.Conv2d(8, 8, 3, groups=2),
         nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
         nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 3)),
+        nn.utils.spectral_norm(nn.Conv2d(8, 8, 3)),
         _Other(8, 8, 3),
+        _Gain(),
+        _watched(),
+        WhiteningStem(in_channels=8, kernel_size=3),  # would no longer be found, nor its filters set
     ],
 )
 def test_other_convolutions_are_left_alone(convolution):
@@ -188,13 +206,31 @@ def test_other_convolutions_are_left_alone(convolution):
 
 
 @pytest.mark.parametrize(
-    "pictures", [torch.randn(2, 8, 8, 8), torch.randn(300, 8, 5, 5), torch.randn(40, 8, 8, 8, device="meta")]
+    "pictures",
+    [
+        torch.randn(2, 8, 8, 8),
+        torch.randn(300, 8, 5, 5),
+        torch.randn(8, 32, 32),
+        torch.randn(40, 8, 8, 8, device="meta"),
+    ],
 )
 def test_where_it_does_not_pay_torchs_own_convolution_runs(pictures):
     plain = nn.Conv2d(8, 8, 3, padding=1, device=pictures.device)
     expected, outputs = plain(pictures), WinogradConv2d(plain)(pictures)
     assert outputs.shape == expected.shape
     assert pictures.is_meta or torch.equal(outputs, expected)
+
+
+def test_images_smaller_than_the_filter_are_refused_as_by_torch():
+    with pytest.raises(RuntimeError, match="Kernel size can't be greater"):
+        WinogradConv2d(nn.Conv2d(8, 8, 3))(torch.randn(1, 8, 2, 2))
+
+
+def test_what_a_network_keeps_for_its_backward_pass_can_be_counted():
+    network, plain = _network(), _network()
+    replace_convolutions(network)
+    assert is_worth_it((64, 8, 8, 8), 16, 1)
+    assert activation_bytes(network, (8, 8, 8), batch_size=64) == activation_bytes(plain, (8, 8, 8), batch_size=64)
 
 
 @given(

@@ -1,5 +1,6 @@
 """Our own speed recipes: what they cost, and that each of them trains."""
 
+import fnmatch
 import itertools
 
 import pytest
@@ -76,6 +77,15 @@ def test_head_starts_and_learns_as_airbench94_muon_s():
     rate, published = (recipe.optim.sgd_lr * recipe.optim.groups[2].lr_scale for recipe in (ours, theirs))
     assert rate * inputs == pytest.approx(published)
     assert ours.model.logit_scale * inputs**0.5 == pytest.approx(theirs.model.logit_scale)
+
+
+@pytest.mark.parametrize("name", [name for name in list_recipes() if load_recipe(name).optim.name == "muon"])
+def test_a_name_that_muon_leaves_out_is_there(name):
+    experiment = load_recipe(name)
+    with torch.device("meta"):
+        net = experiment.model.build(num_classes=10, in_channels=3, image_size=(32, 32))
+    exclude = experiment.optim.exclude
+    assert not exclude or any(fnmatch.fnmatchcase(key, exclude) for key, _ in net.named_parameters())
 
 
 def test_fast_recipe_is_the_cheapest_that_goes_far_enough():

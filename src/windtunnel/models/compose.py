@@ -16,6 +16,8 @@ from windtunnel.models.blocks.combine import Branch, Chain, Highway
 from windtunnel.models.blocks.whiten import WhiteningStem
 from windtunnel.models.shapes import Shape, describe_shape, infer_shape
 
+_FIRST = "model.blocks.0"
+
 
 class Sequential(nn.Module):
     """Blocks one after the other, the last of them a head.
@@ -84,6 +86,11 @@ class _Composer:
     def block(self, block: config.Block, shape: Shape, path: str, *, last: bool = False) -> _Built:
         if isinstance(block, config.Head) and not last:
             raise ModelError(f"{path}: a head is only allowed as the last block of the network")
+        if isinstance(block, config.Whiten) and path != _FIRST:
+            raise ModelError(
+                f"{path} (whiten): its filters are set from training images, which only the network's first block "
+                f"sees; make it {_FIRST}"
+            )
         if isinstance(block, config.Chain | config.Highway):
             return self._wrapped(block, shape, path)
         if isinstance(block, config.Branch):

@@ -1,12 +1,20 @@
-"""timm's networks under this package's interface. Needs the ``timm`` extra."""
+"""Networks from elsewhere: what one of your own has to do, and timm's under this package's interface.
 
+timm's need the ``timm`` extra.
+"""
+
+import sys
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from windtunnel.errors import ModelError
+from windtunnel.models.shapes import Shape, describe_shape, first_line, in_mode
 from windtunnel.registry import suggest
 
 
@@ -49,6 +57,44 @@ def build_timm(
     except (TypeError, RuntimeError, ValueError, AssertionError) as error:
         raise ModelError(f"timm cannot build {architecture!r} with {given}: {error}") from error
     return cast(nn.Module, network)
+
+
+def check_logits(network: nn.Module, *, in_shape: Shape, num_classes: int) -> None:
+    """Do nothing when ``network`` gives one logit a class; found out on two black images, in evaluation mode.
+
+    Layers that wait for their first input get their shapes by it.
+
+    Args:
+        network: one that is not of this package.
+        in_shape: channels, height, width.
+        num_classes: of the data.
+
+    Raises:
+        ModelError: it cannot take such images, or gives something else.
+
+    """
+    place = next(network.parameters(), torch.empty(0)).device
+    taken = describe_shape(in_shape)
+    try:
+        with in_mode(network, training=False), torch.no_grad():
+            output = network(torch.zeros(2, *in_shape, device=place))
+    except Exception as error:  # somebody else's code raises what it will
+        said = f"{type(error).__name__}: {first_line(error)}{_where(error, network)}"
+        raise ModelError(f"{type(network).__name__} does not take images of {taken}: {said}") from error
+    if isinstance(output, Tensor) and output.shape == (2, num_classes):
+        return
+    given = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    raise ModelError(
+        f"{type(network).__name__} returns {given} for 2 images of {taken}; with {num_classes} classes it has to be a "
+        f"tensor (2, {num_classes}) of logits. A network whose __init__ takes num_classes is given them"
+    )
+
+
+def _where(error: Exception, network: nn.Module) -> str:
+    """Return the last line of the network's own file that ``error`` went through, for the end of a message."""
+    file = getattr(sys.modules.get(type(network).__module__), "__file__", None)
+    lines = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == file]
+    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
 
 
 def _import_timm() -> Any:

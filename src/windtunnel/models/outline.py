@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from windtunnel.core.outline import Outline, Role
 from windtunnel.models.blocks.combine import Branch, Chain
 from windtunnel.models.blocks.conv import ConvNormAct
+from windtunnel.models.blocks.conv_group import ConvGroup
 from windtunnel.models.blocks.heads import GlobalPool, Head
 from windtunnel.models.blocks.stochastic_depth import StochasticDepth
 from windtunnel.models.shapes import Shape, in_mode, infer_shape
@@ -86,11 +87,11 @@ def _box(call: _Call) -> Outline:
         return _parallel_box(call, module)
     if not call.inner:
         return Outline(_describe(module), _role(module), call.in_shape, call.out_shape)
-    skip: str | None = getattr(module, "skip", None)
+    skip = _skip(module)
     side = [inner for inner in call.inner if inner.name in _SIDE_PATHS] if skip else []
     body = [inner for inner in call.inner if inner not in side]
     after = _describe(body.pop().module) if skip == "add_then_activate" else ""
-    note = getattr(module, "note", "")
+    note = module.note if isinstance(module, ConvGroup) else ""
     return Outline(
         label=_describe(module) + (f" ({note})" if note else ""),
         role="other",
@@ -101,6 +102,11 @@ def _box(call: _Call) -> Outline:
         joined=_JOINS[skip],
         after=after,
     )
+
+
+def _skip(module: nn.Module) -> str | None:
+    skip = getattr(module, "skip", None)
+    return skip if isinstance(skip, str) and skip in _JOINS else None  # people's own networks have layers of that name
 
 
 def _parallel_box(call: _Call, module: Branch) -> Outline:

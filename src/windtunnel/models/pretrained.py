@@ -4,9 +4,9 @@ The file is timm's safetensors copy of torchvision's IMAGENET1K_V1 weights, pinn
 """
 
 import hashlib
+import http.client
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Literal
@@ -90,7 +90,7 @@ def _download(url: str, target: Path, sha256: str) -> None:
         if digest.hexdigest() != sha256:
             raise ModelError(f"{hide_secrets(url)} gave sha256 {digest.hexdigest()}, not {sha256}; nothing was kept")
         partial.replace(target)
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # the last is of an address that is none
         raise ModelError(
             f"cannot fetch {hide_secrets(f'{url}: {error}')}; without a network give a local safetensors file as "
             "model.weights"

@@ -1,6 +1,6 @@
 """Shapes without computing: what a module makes of an input, found on torch's meta device."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +10,9 @@ from torch.func import functional_call
 from windtunnel.errors import ModelError
 
 Shape = tuple[int, ...]
+
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+"""What networks, people's own ones too, raise on images that they do not take."""
 
 
 def describe_shape(shape: Shape) -> str:
@@ -39,11 +42,26 @@ def infer_shape(module: nn.Module, in_shape: Shape) -> Shape:
     """
     try:
         with in_mode(module, training=False), torch.no_grad():
-            output = functional_call(module, dict(on_meta(module)), torch.empty(2, *in_shape, device="meta"))
-    except (RuntimeError, ValueError, IndexError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ModelError(f"does not fit its input of {describe_shape(in_shape)}: {first}") from error
+            output = run_on_meta(module, (2, *in_shape))
+    except REFUSALS as error:
+        raise ModelError(f"does not fit its input of {describe_shape(in_shape)}: {first_line(error)}") from error
     return tuple(output.shape[1:])
+
+
+def run_on_meta(module: nn.Module, shape: Sequence[int]) -> Tensor:
+    """Return what ``module`` makes of images of ``shape`` (batch, channels, height, width), without data."""
+    dtype = next((each.dtype for each in module.parameters() if each.is_floating_point()), torch.float32)
+    output: Tensor = functional_call(module, dict(on_meta(module)), torch.empty(*shape, device="meta", dtype=dtype))
+    return output
+
+
+def first_line(error: Exception) -> str:
+    r"""Return the first line of what ``error`` says, its kind where it says nothing.
+
+    >>> first_line(ValueError("too small\nby far")), first_line(AssertionError())
+    ('too small', 'AssertionError')
+    """
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from windtunnel.errors import ModelError
-from windtunnel.models.shapes import Shape, describe_shape, in_mode, on_meta
+from windtunnel.models.shapes import REFUSALS, Shape, describe_shape, first_line, in_mode, run_on_meta
 
 _BYTES = 4  # float32
 _MEBIBYTE = 2**20
@@ -139,10 +139,25 @@ def activation_bytes(module: nn.Module, in_shape: Shape, *, batch_size: int) -> 
     """Return the bytes autograd keeps between the forward and backward pass of a float32 batch.
 
     Counts each storage once and leaves parameters and buffers out.
+
+    Raises:
+        ModelError: the network does not take such images.
+
     """
+    if batch_size == 1:  # which batch norm may refuse to train on; what is kept grows by the same for every image
+        few, many = (activation_bytes(module, in_shape, batch_size=size) for size in (2, 3))
+        return 2 * few - many
+    try:
+        return _kept_bytes(module, (batch_size, *in_shape))
+    except REFUSALS as error:
+        raise _refusal(module, in_shape, error) from error
+
+
+def _kept_bytes(module: nn.Module, shape: Sequence[int]) -> int:
     mode = FakeTensorMode()  # unlike meta tensors these pick the CPU's own kernels, attention's for one
     named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    state: dict[str, Tensor] = {name: mode.from_tensor(tensor) for name, tensor in named.items()}
+    with mode:
+        state = {name: _stand_in(tensor) for name, tensor in named.items()}
     fixed = {tensor.untyped_storage()._cdata for tensor in state.values()}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -154,18 +169,28 @@ def activation_bytes(module: nn.Module, in_shape: Shape, *, batch_size: int) -> 
 
     with in_mode(module, training=True), mode, torch.enable_grad():
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            functional_call(module, state, torch.empty(max(batch_size, 2), *in_shape))
+            functional_call(module, state, torch.empty(*shape))
     return sum(storage.nbytes() for storage in kept.values())
 
 
-def _run_on_meta(module: nn.Module, shape: Sequence[int]) -> Tensor:
+def _stand_in(tensor: Tensor) -> Tensor:
+    """Return a tensor like ``tensor`` on the CPU, floats in float32, wherever and in whatever format it is."""
+    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device="cpu").requires_grad_(
+        tensor.requires_grad
+    )
+
+
+def _run_on_meta(module: nn.Module, shape: Sequence[int]) -> None:
     try:
-        output: Tensor = functional_call(module, dict(on_meta(module)), torch.empty(*shape, device="meta"))
-    except (RuntimeError, ValueError, IndexError) as error:
-        first = str(error).strip().splitlines()[0]
-        taken = describe_shape(tuple(shape[1:]))
-        raise ModelError(f"{type(module).__name__} does not take images of {taken}: {first}") from error
-    return output
+        run_on_meta(module, shape)
+    except REFUSALS as error:
+        raise _refusal(module, tuple(shape[1:]), error) from error
+
+
+def _refusal(module: nn.Module, in_shape: Shape, error: Exception) -> ModelError:
+    taken = describe_shape(in_shape)
+    return ModelError(f"{type(module).__name__} does not take images of {taken}: {first_line(error)}")
 
 
 def _record_calls(module: nn.Module, in_shape: Shape) -> list[_Call]:

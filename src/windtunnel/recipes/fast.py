@@ -28,7 +28,8 @@ _FLIP_AND_SHIFT = (AlternatingFlip(), RandomCrop(padding=2, mode="reflect"))
 def mnist_fast99() -> Experiment:
     """MNIST to 99% in one epoch: a three-convolution network at half resolution, Muon, no augmentation.
 
-    Command: ``windtunnel train mnist/fast99``. 99.20% (n=2) on 6,000 images held out of training.
+    Command: ``windtunnel train mnist/fast99``. 99.20% (n=2) on 6,000 images held out of training. Muon moves every
+    matrix here, those of the head as well.
     """
     return Experiment(
         name="fast99",
@@ -41,7 +42,7 @@ def mnist_fast99() -> Experiment:
                 Head(pool="flatten", hidden=64, bias=False),
             )
         ),
-        optim=Muon(lr=0.1, momentum=0.6, exclude="*head*", sgd_lr=0.1, sgd_momentum=0.85),
+        optim=Muon(lr=0.1, momentum=0.6, exclude="", sgd_lr=0.1, sgd_momentum=0.85),
         schedule=Linear(),
         loss=CrossEntropy(label_smoothing=0.1),
         train=TrainConfig(epochs=1.0, validate_every=0.0, checkpoint_every=0.0),

@@ -22,6 +22,7 @@ from windtunnel.data.sharing import use_shared_parts
 from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
 from windtunnel.models.budget import check_budget
+from windtunnel.models.external import check_logits
 from windtunnel.models.shapes import in_mode, infer_shape, on_meta
 from windtunnel.models.winograd.use import check_can_use, use_winograd
 from windtunnel.optim.averaging import Averaging
@@ -244,6 +245,9 @@ def _build_network(config: Component, **context: Any) -> nn.Module:
     """Build the network; what a user's own one cannot be built with is said as a fault of the config."""
     try:
         model: nn.Module = config.build(**context)
+        if not config.target.startswith("windtunnel."):
+            classes = context["num_classes"]
+            check_logits(model, in_shape=(context["in_channels"], *context["image_size"]), num_classes=classes)
     except ModelError as error:
         raise ModelError(str(error) if str(error).startswith("model") else f"model: {error}") from None
     except TypeError as error:

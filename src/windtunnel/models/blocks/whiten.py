@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from windtunnel.errors import ModelError
 
+_MOST_FLOATS = 2**26  # of patches at a time, 256 MiB; what CIFAR's 5,000 images have fits
+
 
 class WhiteningStem(nn.Conv2d):
     """Valid convolution with the whitening directions of the training patches and their negatives as filters.
@@ -46,10 +48,17 @@ def whitening_filters(images: Float[Tensor, "n c h w"], *, size: int, epsilon: f
 
     The moment is P^T P / n without removing the mean; a filter is v / sqrt(lambda + epsilon).
     """
-    channels = images.shape[1]
-    patches = images.unfold(2, size, 1).unfold(3, size, 1)  # n c rows columns size size
-    flat = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels * size * size)
-    moment = flat.T @ flat / len(flat)
+    count, channels, height, width = images.shape
+    patches = (height - size + 1) * (width - size + 1)
+    together = max(1, _MOST_FLOATS // (patches * channels * size * size))
+    moment = torch.stack([_sum_of_products(part, size) for part in images.split(together)]).sum(0) / (count * patches)
     eigenvalues, eigenvectors = torch.linalg.eigh(moment)
     scaled: Tensor = eigenvectors / torch.sqrt(eigenvalues + epsilon)
     return scaled.T.reshape(-1, channels, size, size)
+
+
+def _sum_of_products(images: Float[Tensor, "n c h w"], size: int) -> Float[Tensor, "f f"]:
+    """Return P^T P of the patches P, one a row."""
+    patches = images.unfold(2, size, 1).unfold(3, size, 1)  # n c rows columns size size
+    flat = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, images.shape[1] * size * size)
+    return flat.T @ flat

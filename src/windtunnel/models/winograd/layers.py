@@ -24,10 +24,12 @@ class WinogradConv2d(nn.Conv2d):
         self.weight, self.bias = replaced.weight, replaced.bias
         self.train(replaced.training)
 
-    def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d g v"]:
-        """Return the convolved images."""
+    def forward(self, input: Float[Tensor, "*b c h w"]) -> Float[Tensor, "*b d g v"]:
+        """Return the convolved images; a single one without a batch axis runs through torch's own, too."""
         padding = cast(int, self.padding[0])
-        is_plain = input.device.type == "cpu" and input.dtype is self.weight.dtype is float32
+        # a subclass, such as the tensors without data that costs are counted on, has no numbers to compute with
+        has_numbers = type(input) is Tensor and input.device.type == "cpu" and input.ndim == 4
+        is_plain = has_numbers and input.dtype is self.weight.dtype is float32
         if not is_plain or not is_worth_it(input.shape, self.out_channels, padding):
             return super().forward(input)
         convolved = winograd_conv2d(input, self.weight, padding)
@@ -48,9 +50,19 @@ def replace_convolutions(model: nn.Module) -> int:
 
 def _can_be_replaced(conv: nn.Conv2d) -> bool:
     is_torchs = type(conv).forward is nn.Conv2d.forward and type(conv)._conv_forward is nn.Conv2d._conv_forward
+    is_torchs = is_torchs and not _holds_more(conv)
     shape = (conv.kernel_size, conv.stride, conv.dilation, conv.groups, conv.padding_mode)
     known = shape == ((3, 3), (1, 1), (1, 1), 1, "zeros") and conv.padding in ("valid", "same", (0, 0), (1, 1))
     return is_torchs and known and not is_parametrized(conv)
+
+
+def _holds_more(conv: nn.Conv2d) -> bool:
+    """Say whether ``conv`` has hooks, weights or attributes that torch's own has not, which would be lost."""
+    plain = nn.Conv2d(1, 1, 1, device="meta")
+    hooks = (conv._forward_hooks, conv._forward_pre_hooks, conv._backward_hooks, conv._backward_pre_hooks)
+    held = (vars(conv), conv._parameters, conv._buffers, conv._modules)
+    known = (vars(plain), plain._parameters, plain._buffers, plain._modules)
+    return any(hooks) or any(mine.keys() != torchs.keys() for mine, torchs in zip(held, known, strict=True))
 
 
 def _padding(conv: nn.Conv2d) -> int:

@@ -35,6 +35,8 @@ def is_worth_it(shape: Sequence[int], outputs: int, padding: int) -> bool:
     if inputs % _CHANNELS_STEP or outputs % _CHANNELS_STEP:
         return False
     tiles = _tiles(height, width, padding)
+    if tiles == 0:  # smaller than the filter; torch says so
+        return False
     saving = _TAPS * (height + 2 * padding - 2) * (width + 2 * padding - 2) / (PRODUCTS * tiles)
     if min(inputs, outputs) < _MANY_CHANNELS:
         return tiles * count >= _FEWEST_TILES and saving >= _SAVING
@@ -66,4 +68,4 @@ def count_bytes(shape: Sequence[int], outputs: int, padding: int, threads: int) 
 
 
 def _tiles(height: int, width: int, padding: int) -> int:
-    return math.ceil((max(height, width) + 2 * padding - 2) / OUTPUT_TILE) ** 2
+    return max(math.ceil((max(height, width) + 2 * padding - 2) / OUTPUT_TILE), 0) ** 2

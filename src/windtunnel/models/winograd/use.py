@@ -33,6 +33,6 @@ def use_winograd(model: nn.Module) -> None:
 
     if replace_convolutions(model) == 0:
         raise UsageError(
-            "runtime.convolution=winograd: the network has no 3x3 convolution at stride 1 and without groups; set "
-            "runtime.convolution=direct"
+            "runtime.convolution=winograd: the network has no 3x3 convolution of torch's own kind at stride 1 and "
+            "without groups; set runtime.convolution=direct"
         )
