@@ -48,7 +48,8 @@ def test_fields_of_runs_that_came_later_filter_and_group(page, served, tmp_path)
     page.fill(".search", "lr>0.2")
     wait_until(page, "document.querySelector('.count').textContent.startsWith('1 of')")
     assert names(page) == ["lr-0.3"]
-    assert "optim.lr" in page.locator(".grouping option").all_inner_texts()
+    offered = page.locator(".grouping option").all_inner_texts()
+    assert "optim.lr" in offered and offered.count("seed") == 1
 
 
 def test_a_run_that_comes_back_is_shown_again(page, served, tmp_path):
@@ -200,3 +201,27 @@ def test_curves_that_began_anew_behind_the_page_are_read_again(page, served, tmp
     served.start()
     wait_until(page, f"{drawn}?.length === 3")
     assert page.evaluate(drawn)[0] == 70
+
+
+def test_all_listed_first_are_ticked_and_let_go_by_one_box(page, served, tmp_path):
+    for number in range(30):
+        make_run(tmp_path / f"p/run-{number:02d}")
+    open_runs(page, served, "#/runs?sort=name&select=p%2Frun-29")
+    page.check("thead input[type=checkbox]")
+    page.wait_for_selector("text=2 were left out")
+    wait_until(page, "document.querySelector('.legend h3').textContent === '28 runs'")
+    assert page.is_checked("thead input[type=checkbox]")
+    page.uncheck("thead input[type=checkbox]")
+    wait_until(page, "document.querySelector('.curves .empty').checkVisibility()")
+
+
+def test_charts_come_once_their_library_can_be_fetched(page, served, tmp_path):
+    make_run(tmp_path / "p/one")
+    page.route("**/plotly.min.js", lambda route: route.abort())
+    open_runs(page, served)
+    page.wait_for_selector("text=The chart library did not load")
+    page.unroute("**/plotly.min.js")
+    make_run(tmp_path / "p/two")
+    page.check("tr[data-key='p/two'] input")
+    wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
+    assert not page.locator("text=The chart library did not load").is_visible()

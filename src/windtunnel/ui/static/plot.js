@@ -96,6 +96,7 @@ export class Chart {
       this.#body.textContent = "The chart library did not load; reload the page.";
       return;
     }
+    if (!this.#body.data) this.#body.textContent = "";
     const { traces, layout, label } = this.#drawn();
     this.#body.setAttribute("aria-label", label);
     await Plotly.react(this.#body, traces, { ...houseLayout(), ...layout }, NO_BUTTONS);

@@ -59,8 +59,8 @@ export class RunBar {
   }
 
   #offerGroups(state, fields) {
-    const names = ["", "status", "project", "parent", "seed", "device", ...fields.map((field) => field.name)];
-    if (state.group && !names.includes(state.group)) names.push(state.group);
+    const usual = ["", "status", "project", "parent", "seed", "device"];
+    const names = [...new Set([...usual, ...fields.map((field) => field.name), state.group])];
     if (this.#group.dataset.shown !== names.join()) {
       this.#group.dataset.shown = names.join();
       const titles = { "": "nothing", parent: "sweep or comparison" };

@@ -166,8 +166,13 @@ export class RunsView {
   });
 
   #markAll(marked) {
+    const { selection } = this.#app;
     const ids = this.#kept.map((row) => row.id);
-    const left = this.#app.selection.change(marked ? { add: ids } : { remove: ids });
+    const first = ids.slice(0, MOST_SELECTED);
+    const others = selection.ids.filter((id) => !first.includes(id));
+    // those ticked before stay as far as there is room, so that all that are listed first get in and can be let go again
+    selection.change(marked ? { add: first, remove: others.slice(MOST_SELECTED - first.length) } : { remove: ids });
+    const left = marked ? ids.length - first.length : 0;
     if (left) note(`${MOST_SELECTED} runs are drawn at most, so that they can be told apart; ${left} were left out.`);
   }
 
