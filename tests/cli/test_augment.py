@@ -22,6 +22,17 @@ def test_preview_draws_a_row_for_each_image_and_a_column_for_each_draw(cli, tmp_
         assert len(narrow.convert("RGB").getcolors(2**24)) > 50
 
 
+def test_preview_of_a_file_shows_its_own_ops_on_its_own_images(cli, tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: quickstart\naugment: [{name: cutout, size: 8}]\n")
+    shown = cli("augment", "preview", "mine.yaml", "--images", "2", "--draws", "1", "--out", "a.png")
+    assert shown.code == 0, shown.err
+    elsewhere = ("--data", "digits", "--images", "2", "--draws", "1", "--out", "b.png")
+    assert cli("augment", "preview", "none", *elsewhere).code == 0
+    with Image.open(tmp_path / "a.png") as cut, Image.open(tmp_path / "b.png") as whole:
+        assert cut.size == whole.size
+        assert cut.tobytes() != whole.tobytes()
+
+
 def test_replay_shows_what_training_draws(cli, tmp_path):
     where = ("--data", "digits", "--index", "17", "--epoch", "3", "--seed", "5")
     done = cli("augment", "replay", "s3_improved", *where, "--json", "--out", "b.png")

@@ -68,6 +68,14 @@ def test_options_of_shift_that_contradict_each_other_are_usage_errors(cli, train
     assert cli("eval", trained, *words).code == 2
 
 
+def test_export_makes_no_folder_that_looks_like_a_file(cli, trained, tmp_path):
+    shown = cli("export", trained, "--format", "onnx", "--out", "mine.onnx")
+    assert shown.code == 2
+    assert "--out: mine.onnx" in shown.err
+    assert "e.g. mine" in shown.err
+    assert not (tmp_path / "mine.onnx").exists()
+
+
 def test_export_writes_a_network_and_its_card(cli, trained):
     shown = cli("export", trained, "--format", "state_dict", "--out", "weights")
     assert (shown.code, shown.out.splitlines()[:2]) == (0, ["weights/model.safetensors", "weights/config.yaml"])

@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Data = Annotated[str, typer.Option(help="A named data set, or the path of a file or folder.")]
 Seed = Annotated[int, typer.Option(help="Seed of the draws, as in an experiment.")]
 
 
 @app.command()
 def preview(
-    policies: Annotated[list[str], typer.Argument(metavar="POLICY...", help="Names of policies.")],
-    data: Data = "cifar10",
+    policies: Annotated[
+        list[str], typer.Argument(metavar="POLICY", help="Names of policies; a YAML file stands for its `augment`.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="A named data set, the path of a file or folder, or a YAML file for its `data`; default the first "
+            "YAML file among the policies, else cifar10."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = Path("samples.png"),
     images: Annotated[int, typer.Option(min=1, max=50, help="Rows.")] = 8,
     draws: Annotated[int, typer.Option(min=1, max=20, help="Draws of each image for each policy.")] = 4,
@@ -34,12 +41,12 @@ def preview(
     Examples:
       windtunnel augment preview easy hard2 hard3 --data cifar10 --out samples.png
       windtunnel augment preview s2_mix s4_slim --data cifar100 --draws 3
+      windtunnel augment preview mine.yaml crop_flip
     """
     from windtunnel.augment.preview import Cell, draw_grid, preview_policy
-    from windtunnel.augment.standalone import parse_policy
 
-    parsed = {name: parse_policy(name) for name in policies}
-    opened = _open(data)
+    parsed = {name: _parse(name) for name in policies}
+    opened = _open(data or next((name for name in policies if _is_file(name)), "cifar10"))
     shown = slice(0, images)
     train, ids = opened.train, opened.ids["train"]
     pixels = train.head(images).images
@@ -95,8 +102,22 @@ def _open(data: str) -> "OpenedData":
     from windtunnel.config.data import DataConfig
     from windtunnel.data.detect import detect_source
     from windtunnel.data.open import open_data
+    from windtunnel.recipes import load_experiment
 
+    if _is_file(data):
+        return open_data(load_experiment(data, ()).data.model_copy(update={"batch_size": 1}))
     return open_data(DataConfig(source=detect_source(data), batch_size=1))
+
+
+def _parse(policy: str) -> "tuple[OpConfig, ...]":
+    from windtunnel.augment.standalone import parse_policy
+    from windtunnel.recipes import load_experiment
+
+    return load_experiment(policy, ()).augment if _is_file(policy) else parse_policy(policy)
+
+
+def _is_file(reference: str) -> bool:
+    return reference.endswith((".yaml", ".yml"))
 
 
 def _resolve(source: str, data: str | None, seed: int | None) -> "tuple[tuple[OpConfig, ...], OpenedData, int]":

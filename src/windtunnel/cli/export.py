@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from windtunnel.cli.options import RunReference, RunsDir, Weights
+from windtunnel.errors import UsageError
+
+_ENDS_OF_FILES = {".onnx", ".pt2", ".pt", ".pth", ".safetensors"}
 
 
 def export(
@@ -28,6 +31,8 @@ def export(
     """
     from windtunnel.training.export import export as export_run
 
+    if out.suffix.lower() in _ENDS_OF_FILES and not out.is_dir():
+        raise UsageError(f"--out: {out} has the ending of a file; name a folder for network and card, e.g. {out.stem}")
     result = export_run(run, format=format, out=out, weights=weights, runs_dir=runs_dir)
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     print("\n".join(str(path) for path in result.files))
