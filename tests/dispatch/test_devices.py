@@ -1,4 +1,3 @@
-import os
 from types import SimpleNamespace
 
 import psutil
@@ -13,7 +12,6 @@ from windtunnel.dispatch.devices import (
     parse_bytes,
     worker_environment,
 )
-from windtunnel.dispatch.estimate import machine
 from windtunnel.dispatch.estimate.machine import describe_machine, device_kind, has_gpu
 from windtunnel.dispatch.fixed import FixedJobs
 from windtunnel.errors import UsageError
@@ -189,14 +187,6 @@ def test_estimates_are_kept_under_the_name_of_the_gpu_that_is_visible(gpus, monk
     assert (describe_machine("cuda"), device_kind("auto")) == ("cuda: name of GPU-bbbb", "cuda")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (device_kind("auto"), has_gpu()) == ("cpu", False)
-
-
-@pytest.mark.parametrize(("limit", "cores"), [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1)])
-def test_a_containers_limit_on_cpu_time_counts_as_cores(monkeypatch, tmp_path, limit, cores):
-    (tmp_path / "cpu.max").write_text(limit + "\n")
-    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    assert (machine.count_cores(), cpu_device().cores) == (cores, cores)
 
 
 def test_hidden_gpus_leave_the_cpu(gpus, monkeypatch):

@@ -3,7 +3,6 @@
 import os
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, Self
 
 import psutil
@@ -11,6 +10,7 @@ import pynvml
 
 from windtunnel.core.mps import describe_gpu_sharing
 from windtunnel.core.units import format_bytes
+from windtunnel.dispatch.cgroups import read_free_memory, read_memory_limit
 from windtunnel.dispatch.estimate.machine import count_cores
 from windtunnel.dispatch.gpus import Gpu, list_gpus, read_memory
 from windtunnel.errors import UsageError
@@ -19,7 +19,6 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 _KEPT_FREE = 0.1
-_UNLIMITED = 2**60
 
 EXCLUSIVE = "one process"
 """How a GPU is shared whose driver lets one process at a time onto it (compute mode EXCLUSIVE_PROCESS)."""
@@ -81,7 +80,7 @@ def cpu_device(*, memory: int | None = None, cores: int | None = None, threads: 
     Raises:
         UsageError: ``memory`` is more than the machine has.
     """
-    total = min(psutil.virtual_memory().total, _cgroup_limit())
+    total = min(psutil.virtual_memory().total, read_memory_limit())
     if memory is not None and memory > total:
         raise UsageError(f"memory: {format_bytes(memory)} is more than the {format_bytes(total)} of this machine")
     return Device("cpu", "cpu", memory or int(total * (1 - _KEPT_FREE)), threads, cores or count_cores())
@@ -90,7 +89,7 @@ def cpu_device(*, memory: int | None = None, cores: int | None = None, threads: 
 def free_bytes(device: Device) -> int:
     """Return what is free on ``device`` now, whoever holds the rest."""
     if device.kind == "cpu":
-        return min(int(psutil.virtual_memory().available), _cgroup_free())
+        return min(int(psutil.virtual_memory().available), read_free_memory())
     try:
         return min(read_memory(device.uuid)[1], device.total_bytes)
     except pynvml.NVMLError:  # it has fallen off the bus: nothing more is started there, what runs there will crash
@@ -137,32 +136,3 @@ def _gpu_memory(number: int, gpu: Gpu) -> int:
             f"the driver does not tell how much memory cuda:{number} ({gpu.name}) has ({error}), so runs cannot be "
             "packed on it; use --device cpu, or hide it by CUDA_VISIBLE_DEVICES"
         ) from error
-
-
-def _cgroup_limit() -> int:
-    return _read_number("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes") or _UNLIMITED
-
-
-def _cgroup_free() -> int:
-    """Return what the container may still take; page cache that the kernel would give up counts as free."""
-    limit = _cgroup_limit()
-    used = _read_number("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-    if limit >= _UNLIMITED or used is None:
-        return _UNLIMITED
-    return max(limit - used + _cgroup_cache(), 0)
-
-
-def _cgroup_cache() -> int:
-    for path in (Path("/sys/fs/cgroup/memory.stat"), Path("/sys/fs/cgroup/memory/memory.stat")):
-        if path.exists():
-            entries = dict(line.split() for line in path.read_text(encoding="ascii").splitlines())
-            return int(entries.get("inactive_file", 0))
-    return 0
-
-
-def _read_number(*paths: str) -> int | None:
-    for path in map(Path, paths):
-        if path.exists():
-            text = path.read_text(encoding="ascii").strip()
-            return int(text) if text.isdecimal() else None
-    return None

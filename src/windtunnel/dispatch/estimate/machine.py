@@ -5,11 +5,9 @@ import os
 import platform
 from pathlib import Path
 
+from windtunnel.dispatch.cgroups import read_core_limit
 from windtunnel.dispatch.gpus import list_gpus
 from windtunnel.errors import UsageError
-
-_CGROUPS = Path("/sys/fs/cgroup")
-_CPU_LIMITS = ("cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")  # of cgroups, version 2 and 1
 
 
 def device_kind(device: str) -> str:
@@ -37,7 +35,7 @@ def describe_machine(device: str) -> str:
 def count_cores() -> int:
     """Return the CPU cores this process may use, by its affinity and by its container's limit on CPU time."""
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = _cgroup_cores()
+    limit = read_core_limit()
     return max(math.ceil(limit), 1) if limit < own else own
 
 
@@ -55,16 +53,3 @@ def _processor() -> str:
 
 def _gpu_names() -> list[str]:
     return [gpu.name for gpu in list_gpus()]
-
-
-def _cgroup_cores() -> float:
-    """Return how many cores' time the container may spend: a host with 64 may give it that of 2."""
-    current, quota, period = (_CGROUPS / name for name in _CPU_LIMITS)
-    try:
-        if current.exists():
-            spend, every = current.read_text(encoding="ascii").split()
-        else:
-            spend, every = (path.read_text(encoding="ascii").strip() for path in (quota, period))
-    except (OSError, ValueError):
-        return math.inf
-    return int(spend) / int(every) if spend.isdecimal() and int(spend) else math.inf
