@@ -62,3 +62,9 @@ def test_worker_refuses_a_folder_that_offers_nothing(cli, tmp_path):
     refused = cli("worker", "--join", str(tmp_path), "--memory", "1GB")
     assert refused.code == 2
     assert "offers no runs" in refused.err
+
+
+def test_worker_takes_no_device_that_is_not_there(cli, tmp_path):
+    refused = cli("worker", "--join", str(tmp_path), "--device", "cuda:77")
+    assert refused.code == 2
+    assert "there is no 'cuda:77' here" in refused.err
