@@ -58,6 +58,12 @@ def test_near_misses_get_a_suggestion(fields: dict[str, Any], path: str, hint: s
         ({"model": {"widths": [8]}}, "model", "needs a 'name'"),
         ({"averaging": {"decay": 0.9}}, "averaging", "needs a 'name'"),
         ({"optim": {"lr": None}}, "optim.lr", "valid number (got null)"),
+        (
+            {"project": 2026},
+            "project",
+            """must be text; give it as "2026", with the quotes, on a command line as '"2026"'""",
+        ),
+        ({"data": "cifar10"}, "data", "must be a mapping of fields: source, split, batch_size"),
         ({"optim": 3}, "optim", "a name or a mapping"),
         ({"schedule": {"name": "piecewise_linear", "points": [[0.5, 1], [0.5, 2]]}}, "schedule", "rising"),
         ({"data": {"source": "digits", "normalize": {"mean": [0, 0], "std": [1]}}}, "data.normalize", "2 channels"),

@@ -1,5 +1,6 @@
 """Turning pydantic's errors into problems a person can act on."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
@@ -47,6 +48,11 @@ def describe_error(cls: type[BaseModel], tree: Any, error: ErrorDetails) -> Prob
         return Problem(path, message, _show(error["input"]), suggest(str(error["input"]), choices))
     if error["type"].startswith(("component_", "policy_")):
         return Problem(path, message)
+    if error["type"] == "string_type" and isinstance(error["input"], int | float):
+        quoted = f'"{json.dumps(error["input"])}"'
+        message = f"must be text; give it as {quoted}, with the quotes, on a command line as '{quoted}'"
+    if error["type"] == "model_type" and (model := find_model(cls, tree, location)):
+        message = f"must be a mapping of fields: {', '.join(model.model_fields)}"
     return Problem(path, message, _show(error["input"]))
 
 
