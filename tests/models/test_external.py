@@ -1,5 +1,7 @@
 """A user's own networks by import path, and timm's by name."""
 
+import sys
+
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -108,6 +110,29 @@ def test_timm_names_and_options_are_checked():
         build(Timm(name="timm/resnet81"))
     with pytest.raises(ModelError, match="timm cannot build 'resnet18'"):
         build(Timm(name="timm/resnet18", options={"no_such_option": 1}))
+
+
+def test_timm_fetches_nothing_offline(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("WINDTUNNEL_OFFLINE", "1")
+    with pytest.raises(ModelError, match=r"WINDTUNNEL_OFFLINE is set and timm would fetch .*'resnet18'"):
+        build(Timm(name="timm/resnet18", pretrained=True))
+
+
+def test_timm_that_cannot_have_its_weights_says_so(monkeypatch):
+    class Unreachable:
+        is_model = staticmethod(lambda name: True)
+        get_pretrained_cfg = staticmethod(lambda name, allow_unregistered: None)
+
+        @staticmethod
+        def create_model(*args, **options):
+            raise ConnectionError("no way to the hub")
+
+    monkeypatch.setitem(sys.modules, "timm", Unreachable)
+    for switch in ("WINDTUNNEL_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(switch, raising=False)
+    with pytest.raises(ModelError, match=r"timm cannot build 'resnet18' .*no way to the hub"):
+        build(Timm(name="timm/resnet18", pretrained=True))
 
 
 def test_timm_reads_back_from_yaml():

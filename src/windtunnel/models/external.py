@@ -3,6 +3,7 @@
 timm's need the ``timm`` extra.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from windtunnel.core.places import offline_switch
 from windtunnel.errors import ModelError
 from windtunnel.models.shapes import Shape, describe_shape, first_line, in_mode
 from windtunnel.registry import suggest
@@ -38,9 +40,14 @@ def build_timm(
         image_size: height and width, pixels; passed as ``img_size`` to networks with a fixed size.
 
     Raises:
-        ModelError: timm is not installed, has no such network or cannot build it so.
+        ModelError: timm is not installed, has no such network, cannot build it so or cannot have its weights.
 
     """
+    if pretrained and offline_switch() and not os.environ.get("HF_HUB_OFFLINE"):
+        raise ModelError(
+            f"WINDTUNNEL_OFFLINE is set and timm would fetch the weights of {architecture!r}; set HF_HUB_OFFLINE=1 "
+            "as well where timm has a copy of them"
+        )
     timm = _import_timm()
     if not timm.is_model(architecture.partition(".")[0]):
         near = suggest(architecture, timm.list_models())
@@ -54,7 +61,7 @@ def build_timm(
         network = timm.create_model(
             architecture, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **given
         )
-    except (TypeError, RuntimeError, ValueError, AssertionError) as error:
+    except (TypeError, RuntimeError, ValueError, AssertionError, OSError) as error:  # the last of its weights
         raise ModelError(f"timm cannot build {architecture!r} with {given}: {error}") from error
     return cast(nn.Module, network)
 
