@@ -117,3 +117,17 @@ def test_augmix_draws_chains_of_one_to_three_ops():
     _, params = run(config.AugMix(), make_images(200), "torch")
     assert params["depth"].unique().tolist() == [1, 2, 3]
     assert params["bin"].max() == 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rand_augment_of_no_ops_leaves_images_as_they_are(backend):
+    images = make_images(4)
+    ours, _ = run(config.RandAugment(num_ops=0), images, backend)
+    torch.testing.assert_close(ours, images.float() / 255)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.02, 50.0])
+def test_augmix_weights_add_up_to_one_for_any_alpha(alpha):
+    augment = Augment([config.AugMix(alpha=alpha)], image_shape=(3, 8, 8))
+    weights = augment.sample(torch.arange(20_000), 0).params[0]["weights"]
+    torch.testing.assert_close(weights.sum(1), torch.ones(20_000))

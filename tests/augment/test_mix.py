@@ -12,6 +12,7 @@ from windtunnel.errors import UsageError
 
 BATCH = 6
 LABELS = torch.tensor([3, 1, 4, 1, 5, 9])
+KINDS = (torch.int64, torch.uint8)
 
 
 def mixed(op, *, epoch=0, labels=LABELS):
@@ -105,6 +106,28 @@ def test_mixing_needs_labels():
     augment = Augment(["mixup"], image_shape=(3, 8, 8), num_classes=10)
     with pytest.raises(UsageError, match="pass the labels"):
         augment(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), ids=torch.arange(2), epoch=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (torch.tensor([1]), "1 labels for 2 images"),
+        (torch.tensor([1, 10]), r"labels are in 1\.\.10; num_classes=10 allows 0\.\.9"),
+        (torch.tensor([-1, 3]), r"labels are in -1\.\.3"),
+        (torch.tensor([1.0, 2.0]), "whole numbers"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, message):
+    augment = Augment(["mixup"], image_shape=(3, 8, 8), num_classes=10)
+    with pytest.raises(UsageError, match=message):
+        augment(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), labels, ids=torch.arange(2), epoch=0)
+
+
+def test_class_indices_may_be_narrow():
+    augment = Augment(["mixup"], image_shape=(3, 8, 8), num_classes=10)
+    images, ids = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.arange(2)
+    wide, narrow = (augment(images, torch.tensor([1, 7], dtype=kind), ids=ids, epoch=0)[1] for kind in KINDS)
+    assert torch.equal(wide, narrow)
 
 
 def test_class_indices_need_the_number_of_classes():

@@ -1,5 +1,8 @@
 """The engine on anyone's batches: what it accepts, what it refuses, and how."""
 
+import pickle
+
+import numpy
 import pytest
 import torch
 
@@ -62,6 +65,72 @@ def test_batches_that_do_not_fit_are_refused(images, message):
         Augment("crop_flip", image_shape=(3, 8, 8))(images, ids=torch.arange(2), epoch=0)
 
 
+@pytest.mark.parametrize(
+    "ids", [[0, 1], torch.tensor([0.0, 1.0]), torch.tensor([[0], [1]]), torch.tensor([True, False])]
+)
+def test_ids_that_are_no_indices_are_refused(ids):
+    with pytest.raises(UsageError, match=r"ids is .* one whole number an image"):
+        Augment("crop_flip", image_shape=(3, 8, 8)).sample(ids, 0)
+
+
+def test_ids_of_any_width_and_numpys_epochs_give_the_same_draws():
+    augment = Augment("easy", image_shape=(3, 8, 8))
+    expected = augment.sample(IDS, 3).table.arguments
+    for dtype in (torch.int32, torch.uint8):
+        assert torch.equal(augment.sample(IDS.to(dtype), 3).table.arguments, expected)
+    assert torch.equal(augment.sample(IDS, numpy.int64(3)).table.arguments, expected)
+
+
+def test_an_epoch_that_is_no_whole_number_is_refused():
+    with pytest.raises(UsageError, match=r"epoch is 0\.5"):
+        Augment("easy", image_shape=(3, 8, 8)).sample(IDS, 0.5)
+
+
+def test_images_on_another_device_are_refused():
+    augment = Augment("easy", image_shape=(3, 8, 8))
+    with pytest.raises(UsageError, match="images are on meta and device is cpu"):
+        augment(torch.zeros(2, 3, 8, 8, device="meta"), ids=torch.arange(2), epoch=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"image_shape": (8, 8)}, "give channels, height and width"),
+        ({"image_shape": (3, 0, 8)}, "each at least 1"),
+        ({"dtype": torch.uint8}, "dtype torch.uint8"),
+        ({"mean": (0.5,) * 3, "std": (0.2, 0.0, 0.2)}, "must be above 0"),
+    ],
+)
+def test_settings_that_make_no_images_are_refused(given, message):
+    with pytest.raises(UsageError, match=message):
+        Augment("none", **{"image_shape": (3, 8, 8), **given})
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_numba_refuses_channels_it_cannot_write(channels):
+    pytest.importorskip("numba", reason="numba is not installed")
+    with pytest.raises(UsageError, match=f"the images have {channels}"):
+        Augment("none", image_shape=(channels, 8, 8), backend="numba")
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_a_pickled_copy_does_the_same(backend):
+    augment = Augment("easy", image_shape=(3, 32, 32), backend=backend)
+    before, _ = augment(make_images(), ids=IDS, epoch=0)
+    after, _ = pickle.loads(pickle.dumps(augment))(make_images(), ids=IDS, epoch=0)
+    assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_equalize_stays_in_its_table_for_unchecked_values(backend):
+    images = torch.rand(4, 1, 8, 8)
+    images[0, 0, 0, 0], images[1, 0, 0, 0], images[2, 0, 0, 0] = 40.0, -7.0, float("nan")
+    op = {"name": "equalize", "p": 1.0}
+    augment = Augment([op], image_shape=(1, 8, 8), backend=backend, check_values=False)
+    result, _ = augment(images, ids=torch.arange(4), epoch=0)
+    assert result.isfinite().all()
+
+
 def test_four_channels_are_refused():
     with pytest.raises(UsageError, match="4 channels"):
         Augment("crop_flip", image_shape=(4, 8, 8))
@@ -70,10 +139,13 @@ def test_four_channels_are_refused():
 @pytest.mark.parametrize("backend", ["torch", "numba"])
 @pytest.mark.parametrize("policy", ["none", "crop_flip", "easy", "s4_slim"])
 def test_an_empty_batch_stays_empty(policy, backend):
-    augment = Augment(policy, image_shape=(3, 8, 8), num_classes=10, backend=backend)
+    augment = Augment(policy, image_shape=(3, 8, 8), num_classes=10, backend=backend, dtype=torch.bfloat16)
     empty = torch.zeros(0, 3, 8, 8, dtype=torch.uint8)
-    images, _ = augment(empty, torch.zeros(0, dtype=torch.int64), ids=torch.zeros(0, dtype=torch.int64), epoch=0)
+    none = torch.zeros(0, dtype=torch.int64)
+    images, labels = augment(empty, none, ids=none, epoch=0)
     assert images.shape == (0, 3, 8, 8)
+    assert images.dtype == torch.bfloat16
+    assert labels.shape == ((0, 10) if policy == "s4_slim" else (0,))
 
 
 @pytest.mark.parametrize(

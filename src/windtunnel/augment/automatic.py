@@ -6,17 +6,18 @@ from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int8, Int64
+from jaxtyping import Float, Float64, Int8, Int64
 from scipy import special
 from torch import Tensor
 
 from windtunnel.augment.geometry import AffineMap, Fill, Interpolation, affine_coefficients, warp_slot
 from windtunnel.augment.instruction import Code, Slot, Step
+from windtunnel.augment.mix import QUANTILES, quantile
 from windtunnel.augment.op import Frame, Op, Params, Stream, check_fill
 
 _WIDTH = 8
 _DEEPEST_CHAIN = 3
-_QUANTILES = 2**16
+_LEAST_GAMMA = 1e-300
 
 _COLOURS = {
     "brightness": Code.BRIGHTNESS,
@@ -112,7 +113,7 @@ class RandAugment(AutomaticOp):
 
     def sample(self, stream: Stream, ids: Int64[Tensor, " n"], frame: Frame) -> Params:
         """Draw ``op``, ``bin`` and ``negative`` (n num_ops)."""
-        drawn = stream.uniforms(ids, 3 * self.num_ops).view(self.num_ops, 3, -1)
+        drawn = stream.uniforms(ids, 3 * self.num_ops).view(self.num_ops, 3, len(ids))
         chosen = self.choose(drawn.transpose(0, 1), 1, frame)
         chosen["bin"] = torch.full_like(chosen["bin"], self.magnitude)
         return {name: values.T.contiguous() for name, values in chosen.items()}
@@ -177,8 +178,7 @@ class AugMix(AutomaticOp):
         self.all_ops = all_ops
         self.interpolation = interpolation
         self.fill = fill
-        middles = (torch.arange(_QUANTILES, dtype=torch.float64) + 0.5) / _QUANTILES
-        self._gammas = torch.from_numpy(special.gammaincinv(alpha, middles.numpy())).float()
+        self._gammas = gamma_quantiles(alpha)
 
     def space(self, frame: Frame) -> Space:
         """Return AugMix's ranges."""
@@ -189,7 +189,7 @@ class AugMix(AutomaticOp):
         """Draw ``weights`` (n 1+w: of the image and of each chain), ``depth`` (n w) and the choices (n w d)."""
         width, depth = self.mixture_width, self.chain_depth or _DEEPEST_CHAIN
         drawn = stream.uniforms(ids, 2 + 2 * width + 3 * width * depth)
-        gammas = self._gammas.to(ids.device)[torch.floor(drawn[: 2 + width] * _QUANTILES).long()]
+        gammas = quantile(self._gammas, drawn[: 2 + width])
         image, chains = gammas[:2] / (gammas[0] + gammas[1]), gammas[2:] / gammas[2:].sum(0)
         depths = torch.floor(drawn[2 + width : 2 + 2 * width] * _DEEPEST_CHAIN).long() + 1
         if self.chain_depth:
@@ -197,7 +197,7 @@ class AugMix(AutomaticOp):
         picks = drawn[2 + 2 * width :].view(3, width, depth, len(ids))
         chosen = self.choose(picks, self.severity, frame)
         return {
-            "weights": torch.cat([image[:1], image[1:] * chains]).T.contiguous(),
+            "weights": torch.cat([image[:1], image[1:] * chains]).T.float().contiguous(),
             "depth": depths.T.contiguous(),
             **{name: values.permute(2, 0, 1).contiguous() for name, values in chosen.items()},
         }
@@ -219,6 +219,15 @@ class AugMix(AutomaticOp):
                 steps.append(step._replace(codes=step.codes * (params["depth"][:, chain] > place)))
             steps.append(_always(Code.CHAIN_END, weights[:, chain + 1, None]))
         return (*steps, _always(Code.MIX_END, weights[:, :0]))
+
+
+def gamma_quantiles(alpha: float) -> Float64[Tensor, " q"]:
+    """Return equally likely values of the Gamma(alpha) distribution, lowest first.
+
+    In double precision and never 0: numbers of a small ``alpha`` are tiny, and a share of a sum needs one above 0.
+    """
+    middles = (torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES
+    return torch.from_numpy(special.gammaincinv(alpha, middles.numpy())).clamp_min(_LEAST_GAMMA)
 
 
 def _always(code: Code, arguments: Tensor) -> Step:

@@ -98,6 +98,10 @@ def build_renderer(
         UsageError: numba was asked for and cannot be used.
     """
     if choose_backend(wanted, device=device, program=program) == "numba":
+        if frame.channels not in (1, 3):
+            raise UsageError(
+                f"augment_backend numba takes 1 or 3 channels, the images have {frame.channels}; use torch"
+            )
         from windtunnel.augment.numba_backend.renderer import NumbaRenderer
 
         return NumbaRenderer(program, frame, std=std, dtype=dtype, channels_last=channels_last)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from windtunnel.augment.op import Frame, Params, Stream, gate
 
-_QUANTILES = 2**16
+QUANTILES = 2**16
 
 
 class MixingOp(ABC):
@@ -121,11 +121,11 @@ def beta_quantiles(alpha: float) -> Float[Tensor, " q"]:
 
     A table rather than a sampler: looking a number up is the same on every device.
     """
-    middles = (torch.arange(_QUANTILES, dtype=torch.float64) + 0.5) / _QUANTILES
+    middles = (torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES
     return torch.from_numpy(special.betaincinv(alpha, alpha, middles.numpy())).float()
 
 
-def quantile(table: Float[Tensor, " q"], values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def quantile(table: Float[Tensor, " q"], values: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Return the entry of ``table`` for each number in [0, 1)."""
     return table.to(values.device)[torch.floor(values * len(table)).long()]
 

@@ -116,7 +116,7 @@ def draw_grid(rows: Sequence[Sequence[Cell]], *, groups: Sequence[tuple[str, int
     for (title, count), start in zip(groups, sorted(_starts(groups)), strict=True):
         left, right = grid.corner(0, start)[1], grid.corner(0, start + count - 1)[1] + grid.cell[1]
         x, y = grid.place(_TITLE // 2, (left + right) // 2)
-        figure.text(x, y, title, ha="center", va="center", fontsize=9, weight="bold")
+        figure.text(x, y, title, ha="center", va="center", fontsize=9, weight="bold", parse_math=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=dpi)
     plt.close(figure)
@@ -172,7 +172,7 @@ def _write_captions(figure: Figure, grid: _Grid, rows: Sequence[Sequence[Cell]])
             top, left = grid.corner(row, column)
             x, y = grid.place(top + grid.cell[0] + _SPACE, left + grid.cell[1] // 2)
             if cell.caption:
-                figure.text(x, y, cell.caption, ha="center", va="top", fontsize=5, linespacing=1.05)
+                figure.text(x, y, cell.caption, ha="center", va="top", fontsize=5, linespacing=1.05, parse_math=False)
 
 
 def to_bytes(image: Tensor) -> UInt8[Tensor, "h w c"]:

@@ -7,6 +7,7 @@ from windtunnel.augment.numba_backend.compiled import FOUR, HALF, ONE, SIX, TWO,
 
 Floats = NDArray[np.float32]
 _RED, _GREEN, _BLUE = np.float32(0.2989), np.float32(0.587), np.float32(0.114)
+_LEVELS = np.float32(256)
 
 
 @compiled
@@ -142,6 +143,15 @@ def autocontrast(planes: Floats) -> None:
 
 
 @compiled
+def _level(value: np.float32) -> int:
+    """Return which of 256 levels ``value`` is at: one that there is, also for unchecked values beyond 0..1 and NaN."""
+    scaled = value * np.float32(255.999)
+    if scaled >= _LEVELS:
+        return 255
+    return int(scaled) if scaled > ZERO else 0
+
+
+@compiled
 def equalize(planes: Floats, table: Floats) -> None:
     """Flatten the histogram of each channel at 256 levels, by Pillow's rule. ``table`` holds 256 numbers."""
     pixels = planes.shape[1]
@@ -150,7 +160,7 @@ def equalize(planes: Floats, table: Floats) -> None:
         table[:256] = ZERO
         highest = 0
         for i in range(pixels):
-            level = int(plane[i] * np.float32(255.999))
+            level = _level(plane[i])
             table[level] += ONE
             highest = max(highest, level)
         step = (pixels - int(table[highest])) // 255
@@ -161,7 +171,7 @@ def equalize(planes: Floats, table: Floats) -> None:
             table[level] = np.float32(entry) / np.float32(255)
             before += count
         for i in range(pixels):
-            plane[i] = table[int(plane[i] * np.float32(255.999))]
+            plane[i] = table[_level(plane[i])]
 
 
 @compiled

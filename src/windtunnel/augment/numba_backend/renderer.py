@@ -57,7 +57,11 @@ class NumbaRenderer:
         self._only_moves_bytes = all(set(slot.codes) <= _BYTE_MOVES for slot in program.slots)
         self._dtype = dtype
         self._channels_last = channels_last
-        self._pool = ThreadPoolExecutor(thread_name_prefix="windtunnel-augment")
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the threads out: a copy, in a data loader's worker say, starts its own."""
+        return {**vars(self), "_pool": None}
 
     def render(self, pixels: Tensor, rows: Int64[Tensor, " b"], table: Table) -> Float[Tensor, "b c h w"]:
         """Return the images at ``rows`` of ``pixels`` (n h w c), augmented by ``table`` and normalised."""
@@ -94,10 +98,15 @@ class NumbaRenderer:
 
         parts = min(torch.get_num_threads(), max(1, count // _FEWEST_IMAGES))
         bounds = [count * part // parts for part in range(parts + 1)]
-        jobs = [self._pool.submit(render_part, start, end) for start, end in pairwise(bounds[1:])]
+        jobs = [self._start_pool().submit(render_part, start, end) for start, end in pairwise(bounds[1:])]
         render_part(0, bounds[1])
         for job in jobs:
             job.result()
+
+    def _start_pool(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(thread_name_prefix="windtunnel-augment")
+        return self._pool
 
 
 def _constants(slot: Slot) -> list[float]:
