@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from .conftest import PICTURE_SIZE
@@ -23,6 +25,12 @@ def test_epochs_are_stored_once_though_one_was_repeated(stored):
         (40, 1.0),
     ]
     assert stored.Scalars("memory_bytes")[-1].value == 1 << 20
+
+
+def test_every_figure_has_the_time_it_came_at(stored):
+    times = [each.wall_time for tag in ("train/accuracy", "test/accuracy") for each in stored.Scalars(tag)]
+    assert times == sorted(times)
+    assert time.time() - 3600 < times[0] <= times[-1] <= time.time()
 
 
 def test_the_test_figures_are_stored(stored):

@@ -1,6 +1,7 @@
 """TensorBoard: event files in the run folder's ``tensorboard/``, written by TensorBoard's own writer."""
 
 import struct
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -91,4 +92,5 @@ class TensorBoardSink:
         self._write(Event(summary=Summary(value=[value]), step=self._step))
 
     def _write(self, event: Event) -> None:
+        event.wall_time = time.time()  # the writer stamps only events of its own
         self._writer.add_event(event)
