@@ -44,6 +44,9 @@ def test_fields_of_a_component_apply_after_it_was_picked_whatever_the_order() ->
     wanted = {"name": "mlp", "widths": [1]}
     assert apply_overrides(TREE, ["model.widths=[1]", "model=mlp"])["model"] == wanted
     assert apply_overrides(TREE, ["model.name=mlp", "model.widths=[1]"])["model"] == wanted
+    assert apply_overrides(TREE, ["model.widths=[1]", "model.name=mlp"])["model"] == wanted
+    worded = apply_overrides(TREE, ["model.activation=gelu", "model.name=mlp"])["model"]
+    assert worded == {"name": "mlp", "activation": "gelu"}
 
 
 @pytest.mark.parametrize("tree", [TREE, {}])

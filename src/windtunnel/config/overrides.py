@@ -32,14 +32,14 @@ def parse_override(text: str) -> tuple[list[str], Any]:
 
 
 def apply_overrides(tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return ``tree`` with every override set, those that pick components first."""
+    """Return ``tree`` with every override set, the outer ones first: what picks a component before its fields."""
     return set_fields(tree, [parse_override(text) for text in overrides])
 
 
 def set_fields(tree: Mapping[str, Any], fields: Sequence[tuple[list[str], Any]]) -> dict[str, Any]:
-    """Return ``tree`` with the value at every path set, those that pick components first."""
+    """Return ``tree`` with the value at every path set, outer ones first: what picks a component before its fields."""
     result = copy.deepcopy(dict(tree))
-    for path, value in sorted(fields, key=lambda item: _depth_if_picking(*item)):
+    for path, value in sorted(fields, key=lambda item: _depth(item[0])):
         _set(result, path, copy.deepcopy(value))  # a later field may be set inside it
     return result
 
@@ -72,9 +72,9 @@ def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return "name" in old and "name" in new and old["name"] != new["name"]
 
 
-def _depth_if_picking(path: list[str], value: Any) -> tuple[int, int]:
-    picks = path[-1] == "name" or value is None or isinstance(value, str | Mapping | list)
-    return (0, len(path)) if picks else (1, 0)
+def _depth(path: list[str]) -> int:
+    """Return how deep a field lies; a name lies where the component does that it picks."""
+    return len(path) - (path[-1] == "name")
 
 
 def _set(tree: dict[str, Any], path: list[str], value: Any) -> None:
