@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from dispatch.fakes import MIB
+from windtunnel.dispatch.control import Wish, send_wish
+from windtunnel.dispatch.devices import Device
 from windtunnel.dispatch.journal import read_journal
 from windtunnel.dispatch.processes import GatedProcess, identify, signal_group
+from windtunnel.dispatch.types import Estimate
 
 RUN = "import sys; from pathlib import Path; from dispatch.fakes import Kit; Kit(Path(sys.argv[1])).run(*sys.argv[2:])"
 
@@ -45,6 +49,20 @@ def test_a_living_worker_is_taken_over(kit):
     assert (outcome.status, outcome.attempts) == ("finished", 1)
     assert kit.epochs("slowish-1") == [1] * 6
     assert [event["epoch"] for event in events(kit, "progress")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_run_needs_on_another_kind_of_device_is_asked_anew(kit):
+    control = kit.folder / "dispatch/control.jsonl"
+    control.parent.mkdir()
+    send_wish(control, Wish("pause"))
+    dispatcher = start_dispatcher(kit, "ok-1", "ok-2")
+    wait_for(lambda: len(events(kit, "estimated")) == 2)
+    kill(dispatcher)
+    send_wish(control, Wish("resume"))
+    gpu = Device("cuda:0", "cuda", 16_000 * MIB, uuid="GPU-0")
+    there = Estimate(bytes=500 * MIB, parts={"context": 400 * MIB}, seconds=1.0, source="given")
+    kit.run("ok-1", "ok-2", device=gpu, estimate=lambda experiment: there)
+    assert [event["reserved_bytes"] for event in events(kit, "admitted")] == [500 * MIB] * 2
 
 
 def test_a_worker_that_died_with_its_dispatcher_is_continued_and_not_blamed(kit):

@@ -180,9 +180,10 @@ class Dispatcher:
 
     def _restore(self) -> None:
         self._state, self._jobs = restore(self._journal.events, self._source)
+        are_of_these = self._worked_on_before() == {device.kind for device in self._devices.values()}
         self._note("opened", pid=os.getpid(), devices=[asdict(device) for device in self._devices.values()])
         for run in self._state.runs.values():
-            if run.estimate:
+            if run.estimate and (are_of_these or run.placement is not None):
                 self._prices[run.id] = Estimate(**run.estimate)
             if run.placement is not None:
                 self._adopt(run, run.placement)
@@ -191,6 +192,11 @@ class Dispatcher:
         if self._servers is not None and not self._is_done():
             for device in self._devices.values():
                 self._servers.prepare(device)
+
+    def _worked_on_before(self) -> set[str]:
+        """Return the kinds of the devices that the last dispatcher had; a run on a GPU needs other memory than here."""
+        opened = (event for event in reversed(self._journal.events) if event["event"] == "opened")
+        return {device["kind"] for device in next(opened, {"devices": []})["devices"]}
 
     def _retry_failed(self) -> None:
         """Give runs that ended badly another go; one that diverged begins anew, for its folder has its end."""
