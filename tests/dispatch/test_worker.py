@@ -128,6 +128,18 @@ def test_the_heart_beats_while_another_thread_imports_torch(tmp_path):
     assert (said.stdout, said.stderr) == ("0 0\n", "")
 
 
+def test_a_fault_of_the_gpu_does_not_keep_the_result_from_being_written(tmp_path, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("windtunnel.training.run.train_in", refuse)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", refuse)
+    order = make_order(tmp_path, digits(), device="cuda")
+    assert run_order(order) == 1
+    assert read_result(Path(order.result)).cause == "crash"
+
+
 def test_a_killed_worker_is_continued_by_the_next_to_the_same_bits(tmp_path, forks):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     for folder in (undisturbed, disturbed):

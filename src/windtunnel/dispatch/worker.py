@@ -106,7 +106,10 @@ def read_peak(order: Order) -> int:
         return resident_peak()
     cuda: Any = sys.modules.get("torch.cuda")
     is_started = getattr(cuda, "is_initialized", None)  # missing while another thread still imports torch
-    return order.context_bytes + int(cuda.max_memory_reserved()) if is_started and is_started() else 0
+    try:
+        return order.context_bytes + int(cuda.max_memory_reserved()) if is_started and is_started() else 0
+    except RuntimeError:  # after a fault CUDA answers nothing any more, and how the run ended is still to be written
+        return 0
 
 
 def lacks_memory(error: BaseException | None) -> bool:

@@ -105,10 +105,13 @@ class FusedSweep:
 
         from windtunnel.dispatch.fused.run import train_fused
 
+        failure = ""
         try:
             result = train_fused([job.experiment for job in jobs], [job.folder for job in jobs])
         except (WindtunnelError, torch.OutOfMemoryError) as error:
-            self._part(jobs, error)
+            failure = str(error) or type(error).__name__
+        if failure:  # outside the except block, since the error's frames hold the memory that the next try needs
+            self._part(jobs, failure)
             return
         self._view.note(f"{len(jobs)} runs {'as one' if result.fused else 'one by one'}: {result.reason}")
         for job, ended in zip(jobs, result.runs, strict=False):  # an interrupt leaves the last ones out
@@ -117,12 +120,12 @@ class FusedSweep:
             status: Status = "diverged" if ended.status == "diverged" else "finished"
             self._end(Outcome(job.id, status, str(ended.summary["reason"]), ended.summary))
 
-    def _part(self, jobs: Sequence[Job], error: Exception) -> None:
+    def _part(self, jobs: Sequence[Job], failure: str) -> None:
         """Try what failed together one by one; what fails by itself has failed."""
         if len(jobs) == 1:
-            self._end(Outcome(jobs[0].id, "failed", str(error)))
+            self._end(Outcome(jobs[0].id, "failed", failure))
             return
-        self._view.note(f"{len(jobs)} runs failed as one ({error}); each is tried by itself")
+        self._view.note(f"{len(jobs)} runs failed as one ({failure}); each is tried by itself")
         for job in jobs:
             self._train([job])
 
