@@ -3,9 +3,10 @@ from pathlib import Path
 import torch
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.config.run import RuntimeConfig, TrainConfig
+from windtunnel.config.run import EarlyStopping, RuntimeConfig, TrainConfig
 from windtunnel.core.device import resolve_device
 from windtunnel.training.folder import RunFolder
+from windtunnel.training.inspect import evaluate
 from windtunnel.training.run import train
 from windtunnel.training.trained import load_trained, runtime_for_use
 
@@ -28,3 +29,13 @@ def test_a_run_trained_on_a_gpu_that_is_not_here_is_used_on_what_there_is(tiny: 
     folder = RunFolder(train(tiny.model_copy(update={"train": TrainConfig(epochs=0.1)}), runs_dir=runs_dir).folder)
     elsewhere = tiny.model_copy(update={"runtime": RuntimeConfig(device="cuda:63", cuda_graph=True)})
     assert load_trained(folder, elsewhere, "last").device == resolve_device("auto")
+
+
+def test_a_run_is_used_with_the_weights_its_test_figures_are_of(tiny: Experiment, runs_dir: Path) -> None:
+    plain = train(tiny, runs_dir=runs_dir)
+    rule = EarlyStopping(metric="val_loss", patience=1, min_delta=100.0)  # so that the first validation is the best
+    stopped = train(tiny.model_copy(update={"train": TrainConfig(early_stopping=rule)}), runs_dir=runs_dir)
+    for run, weights in ((plain, "last"), (stopped, "best")):
+        again = evaluate(run.folder, split="test")
+        assert (again.weights, again.metrics.accuracy) == (weights, run.summary["metrics"]["test_accuracy"])
+    assert evaluate(stopped.folder, split="test", weights="last").metrics.loss != again.metrics.loss

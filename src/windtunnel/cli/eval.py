@@ -23,7 +23,7 @@ def eval(
         Literal["validation", "test"], typer.Option(help="Choose by validation; read test once, at the end.")
     ] = "validation",
     tta: Tta = None,
-    weights: Weights = "last",
+    weights: Weights = "result",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for pictures and tables; default `evaluation-<split>` in the run's folder."),
@@ -66,7 +66,8 @@ def eval(
     if as_json:
         print(json.dumps(strip_nonfinite(describe_result(result)), indent=2))
         return
-    print(f"{result.folder.name}, {result.metrics.images:,} {split} images, {weights} weights, views: {result.tta}\n")
+    subject = f"{result.metrics.images:,} {split} images, {result.weights} weights, views: {result.tta}"
+    print(f"{result.folder.name}, {subject}\n")
     print("\n\n".join(section for section in _sections(result) if section))
 
 

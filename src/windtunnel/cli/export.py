@@ -18,7 +18,7 @@ def export(
         typer.Option(help="ONNX, a torch.export program (.pt2), or the plain weights (.safetensors)."),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the network and its model_card.md go.")],
-    weights: Weights = "last",
+    weights: Weights = "result",
     runs_dir: RunsDir = None,
 ) -> None:
     """Write a trained network for use elsewhere, checked against the run, with a model card.

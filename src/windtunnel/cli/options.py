@@ -34,8 +34,11 @@ Tta = Annotated[
     ),
 ]
 Weights = Annotated[
-    Literal["last", "best", "ema"],
-    typer.Option(help="The run's last weights, its best by validation, or their moving average."),
+    Literal["result", "last", "best", "ema"],
+    typer.Option(
+        help="The run's last weights, its best by validation, or their moving average; `result` those that the run "
+        "was tested with: the best where it stops early, else the last."
+    ),
 ]
 
 

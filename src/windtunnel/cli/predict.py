@@ -28,7 +28,7 @@ def predict(
     ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="A column for each class as well.")] = False,
     tta: Tta = None,
-    weights: Weights = "last",
+    weights: Weights = "result",
     runs_dir: RunsDir = None,
 ) -> None:
     """Write the classes of new images as CSV, in a competition's form if wanted.

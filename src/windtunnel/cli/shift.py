@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.tables import format_table
 from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
     from windtunnel.training.shift import ShiftResult
+    from windtunnel.training.trained import WeightsChoice
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def show_shift(
     request: ShiftRequest,
     *,
     tta: str | None,
-    weights: Literal["last", "best", "ema"],
+    weights: "WeightsChoice",
     out: Path | None,
     runs_dir: Path | None,
     as_json: bool,
@@ -63,7 +64,7 @@ def show_shift(
     if as_json:
         print(json.dumps({"folder": str(result.folder), **result.to_json()}, indent=2))
         return
-    print(f"{result.folder.name}, {result.images:,} validation images, {weights} weights, views: {result.tta}")
+    print(f"{result.folder.name}, {result.images:,} validation images, {result.weights} weights, views: {result.tta}")
     print(
         f"as they are: {result.reference.accuracy:.2%}, corrupted: {result.mean_corrupted_accuracy:.2%} in the mean\n"
     )

@@ -25,7 +25,7 @@ from windtunnel.training.checkpoint import load_weights, save_weights
 from windtunnel.training.environment import process_settings
 from windtunnel.training.model_card import CardFacts, describe_model
 from windtunnel.training.predict import Member, open_members, predict_images
-from windtunnel.training.trained import Weights, load_trained, with_tta
+from windtunnel.training.trained import WeightsChoice, load_trained, with_tta
 
 ExportFormat = Literal["onnx", "torch", "state_dict"]
 FILE_NAMES: dict[ExportFormat, str] = {"onnx": "model.onnx", "torch": "model.pt2", "state_dict": "model.safetensors"}
@@ -83,7 +83,7 @@ def export(
     *,
     format: ExportFormat,
     out: Path,
-    weights: Weights = "last",
+    weights: WeightsChoice = "result",
     runs_dir: Path | None = None,
 ) -> ExportResult:
     """Write the network of ``run`` and ``model_card.md`` into the folder ``out``.
@@ -96,7 +96,7 @@ def export(
         run: run folder, its name, or ``last``.
         format: ``onnx``, ``torch`` (a torch.export program) or ``state_dict`` (safetensors and the run's config).
         out: the folder; files of an earlier export in it are replaced.
-        weights: which of the weights the run kept.
+        weights: which of the weights the run kept; ``result`` those that it was tested with.
         runs_dir: where to look a name up.
 
     Raises:
@@ -111,14 +111,14 @@ def export(
     (member,) = open_members([run], None, weights, runs_dir)
     experiment = _plain(member.experiment)
     with process_settings(experiment.runtime):
-        parts = load_trained(member.folder, experiment, weights)
+        parts = load_trained(member.folder, experiment, member.weights)
         out.mkdir(parents=True, exist_ok=True)
         path = out / FILE_NAMES[format]
         held = (parts.data.validation or parts.data.train).head(_CHECKED_IMAGES)
         with replacing(path) as temporary:
             difference = _WRITERS[format](temporary, parts, held)
             facts = _gather_facts(
-                member, parts, format=format, weights=weights, path=temporary, checked=len(held), difference=difference
+                member, parts, format=format, path=temporary, checked=len(held), difference=difference
             )
             card = describe_model(facts)
         files = (path, *_write_texts(out, card, member.experiment if format == "state_dict" else None))
@@ -242,7 +242,6 @@ def _gather_facts(
     parts: Parts,
     *,
     format: ExportFormat,
-    weights: Weights,
     path: Path,
     checked: int,
     difference: float,
@@ -262,7 +261,7 @@ def _gather_facts(
         file=FILE_NAMES[format],
         size=path.stat().st_size,
         sha256=_digest(path),
-        weights=weights,
+        weights=member.weights,
         parameters=sum(parameter.numel() for parameter in parts.model.parameters()),
         spec=data.spec,
         mean=data.mean,

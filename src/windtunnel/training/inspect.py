@@ -28,7 +28,7 @@ from windtunnel.training.evaluated import EvalResult, Split, TtaEffect
 from windtunnel.training.evaluation_files import make_folder, write_evaluation
 from windtunnel.training.folder import open_run
 from windtunnel.training.loaders import ImageLoader, build_loader
-from windtunnel.training.trained import Weights, load_trained, with_tta
+from windtunnel.training.trained import Weights, WeightsChoice, choose_weights, load_trained, with_tta
 
 _PAIRS_NAMED = 10
 _FEWEST_TO_CALIBRATE = 2
@@ -49,7 +49,7 @@ def evaluate(
     *,
     split: Split = "validation",
     tta: str | None = None,
-    weights: Weights = "last",
+    weights: WeightsChoice = "result",
     out: Path | None = None,
     runs_dir: Path | None = None,
 ) -> EvalResult:
@@ -59,7 +59,8 @@ def evaluate(
         run: run folder, its name, or ``last``.
         split: part of the run's own data; choose by ``validation``, read ``test`` at the end.
         tta: name or YAML mapping of a test-time augmentation; None takes the run's own.
-        weights: the last ones, the best by validation, or their moving average.
+        weights: the last ones, the best by validation, or their moving average; ``result`` those that the run was
+            tested with.
         out: folder for pictures and tables (confusion.png, reliability.png, errors.png, metrics.json, per_class.csv,
             confusion.csv), made where it is missing; None writes nothing.
         runs_dir: where to look a name up.
@@ -71,12 +72,13 @@ def evaluate(
     folder = open_run(run, runs_dir)
     experiment = with_tta(folder.read_experiment(), tta)
     with process_settings(experiment.runtime):
-        parts = load_trained(folder, experiment, weights)
+        kept = choose_weights(folder, experiment, weights)
+        parts = load_trained(folder, experiment, kept)
         part = _find_part(parts, split, folder.path.name)
         if out is not None:
             make_folder(out)
         measured = _measure(parts, split)
-        result = _summarise(parts, split, measured, folder=folder.path, weights=weights, out=out)
+        result = _summarise(parts, split, measured, folder=folder.path, weights=kept, out=out)
     if out is not None:
         write_evaluation(
             out, result, find_confident_mistakes(measured.logits, measured.labels, count=_MISTAKES_SHOWN), part

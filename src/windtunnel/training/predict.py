@@ -23,17 +23,18 @@ from windtunnel.evaluation.predict import predict_logits
 from windtunnel.training.assemble import Parts
 from windtunnel.training.environment import process_settings
 from windtunnel.training.folder import RunFolder, open_run
-from windtunnel.training.trained import Weights, load_trained, with_tta
+from windtunnel.training.trained import Weights, WeightsChoice, choose_weights, load_trained, with_tta
 
 _DIFFERENCES_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Member:
-    """A run that answers, and the data set it was trained on."""
+    """A run that answers, with which of its weights, and the data set it was trained on."""
 
     folder: RunFolder
     experiment: Experiment
+    weights: Weights
     spec: DatasetSpec
 
 
@@ -47,7 +48,7 @@ def predict(
     labels: LabelForm | None = None,
     probabilities: bool = False,
     tta: str | None = None,
-    weights: Weights = "last",
+    weights: WeightsChoice = "result",
     runs_dir: Path | None = None,
 ) -> int:
     """Write ``out``, a CSV with a row for each image, and return its number of rows.
@@ -65,7 +66,7 @@ def predict(
         labels: classes by number or by name; None does as the sample does, and numbers without one.
         probabilities: one more column a class with its probability.
         tta: name of a test-time augmentation; None takes each run's own.
-        weights: which of the weights the runs kept.
+        weights: which of the weights the runs kept; ``result`` those that each was tested with.
         runs_dir: where to look names up.
 
     Raises:
@@ -79,13 +80,13 @@ def predict(
     spec = members[0].spec
     found = read_unlabelled(images, members)
     submission = plan_submission(layout, found, spec.class_names)
-    answers = [_predict_with(member, found.images, weights) for member in members]
+    answers = [_predict_with(member, found.images) for member in members]
     write_submission(out, submission, torch.stack(answers).mean(0), spec.class_names)
     return len(submission.ids)
 
 
 def open_members(
-    runs: Sequence[Path | str], tta: str | None, weights: Weights, runs_dir: Path | None
+    runs: Sequence[Path | str], tta: str | None, weights: WeightsChoice, runs_dir: Path | None
 ) -> tuple[Member, ...]:
     """Return the runs, none of their networks loaded.
 
@@ -98,10 +99,11 @@ def open_members(
     members: list[Member] = []
     for run in runs:
         folder = open_run(run, runs_dir)
-        if not (folder.checkpoints / f"{weights}.safetensors").is_file():
-            raise CheckpointError(f"{folder.path} has no {weights} weights in {folder.checkpoints.name}")
         experiment = with_tta(folder.read_experiment(), tta)
-        members.append(Member(folder, experiment, experiment.data.source.build().load(None).spec))
+        kept = choose_weights(folder, experiment, weights)
+        if not (folder.checkpoints / f"{kept}.safetensors").is_file():
+            raise CheckpointError(f"{folder.path} has no {kept} weights in {folder.checkpoints.name}")
+        members.append(Member(folder, experiment, kept, experiment.data.source.build().load(None).spec))
     for member in members[1:]:
         _check_alike(members[0], member)
     return tuple(members)
@@ -136,12 +138,14 @@ def predict_images(parts: Parts, images: UInt8[Tensor, "n c h w"]) -> Float[Tens
     return predict_logits(parts.model, loader, parts.views, autocast=autocast).cpu()
 
 
-def _predict_with(member: Member, images: UInt8[Tensor, "n c h w"], weights: Weights) -> Float[Tensor, "n k"]:
+def _predict_with(member: Member, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
     with process_settings(member.experiment.runtime):
-        parts = load_trained(member.folder, member.experiment, weights)
+        parts = load_trained(member.folder, member.experiment, member.weights)
         logits = predict_images(parts, images)
     if not torch.isfinite(logits).all():
-        raise CheckpointError(f"{member.folder.path}: its {weights} weights give no finite numbers; the run diverged")
+        raise CheckpointError(
+            f"{member.folder.path}: its {member.weights} weights give no finite numbers; the run diverged"
+        )
     return logits.softmax(1)
 
 

@@ -28,7 +28,7 @@ from windtunnel.report.shift import save_shift
 from windtunnel.training.assemble import Parts
 from windtunnel.training.environment import process_settings
 from windtunnel.training.predict import open_members, predict_images, read_unlabelled
-from windtunnel.training.trained import Weights, load_trained
+from windtunnel.training.trained import Weights, WeightsChoice, load_trained
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def evaluate_shift(
     max_images: int | None = None,
     seed: int = 0,
     tta: str | None = None,
-    weights: Weights = "last",
+    weights: WeightsChoice = "result",
     out: Path | None = None,
     runs_dir: Path | None = None,
 ) -> ShiftResult:
@@ -135,7 +135,7 @@ def evaluate_shift(
         max_images: take only that many validation images, from the front; None takes all.
         seed: seed of the corruptions.
         tta: name of a test-time augmentation; None takes the run's own.
-        weights: which of the weights the run kept.
+        weights: which of the weights the run kept; ``result`` those that it was tested with.
         out: folder of figures and picture; None takes ``shift`` in the run's folder.
         runs_dir: where to look a name up.
 
@@ -147,7 +147,7 @@ def evaluate_shift(
     unlabelled = read_unlabelled(target, members) if target is not None else None
     (member,) = members
     with process_settings(member.experiment.runtime):
-        parts = load_trained(member.folder, member.experiment, weights)
+        parts = load_trained(member.folder, member.experiment, member.weights)
         reference, measured = measure_corruptions(parts, part="validation", max_images=max_images, seed=seed)
         choice = choose_estimator(reference, measured)
         found = None
@@ -158,7 +158,7 @@ def evaluate_shift(
         folder=member.folder.path,
         out=out or member.folder.path / "shift",
         tta=member.experiment.evaluate.tta.name,
-        weights=weights,
+        weights=member.weights,
         seed=seed,
         images=len(_part(parts, "validation", max_images)),
         reference=reference,

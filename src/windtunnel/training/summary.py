@@ -15,6 +15,7 @@ from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
 from windtunnel.training.loaders import build_loader
 from windtunnel.training.state import TrainState
+from windtunnel.training.trained import Weights, choose_weights
 from windtunnel.training.weights import judged_weights
 
 _KEPT_INFO = ("device", "precision", "parameters", "train_images", "total_steps")
@@ -23,9 +24,11 @@ _KEPT_INFO = ("device", "precision", "parameters", "train_images", "total_steps"
 def summarise(parts: Parts, state: TrainState, folder: RunFolder, *, status: str, reason: str) -> dict[str, Any]:
     """Return the summary; a finished run reads its test split here, once."""
     metrics = _last_epoch(folder)
-    weights = "last"
+    weights: Weights = "last"
     if status == "finished" and parts.experiment.evaluate.test and parts.data.test is not None:
-        weights = _use_selected_weights(parts, folder)
+        weights = choose_weights(folder, parts.experiment, "result")
+        if weights == "best":
+            load_weights(folder.checkpoints / "best.safetensors", parts.model)
         with Stopwatch(parts.device, state.seconds).measure("evaluate"):
             metrics |= _test_all(parts, weights)
     return {
@@ -52,16 +55,7 @@ def _last_epoch(folder: RunFolder) -> dict[str, Any]:
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
-def _use_selected_weights(parts: Parts, folder: RunFolder) -> str:
-    """Early stopping chooses by validation, so its best weights are the result; otherwise the last are."""
-    best = folder.checkpoints / "best.safetensors"
-    if parts.experiment.train.early_stopping is None or not best.exists():
-        return "last"
-    load_weights(best, parts.model)
-    return "best"
-
-
-def _test_all(parts: Parts, weights: str) -> dict[str, Any]:
+def _test_all(parts: Parts, weights: Weights) -> dict[str, Any]:
     """Return the test figures of the result's weights and, ending in ``_ema``, of the moving average."""
     with judged_weights(parts) if weights == "last" else nullcontext():
         measured = _test(parts)

@@ -18,6 +18,17 @@ from windtunnel.training.folder import RunFolder
 from windtunnel.training.same_data import check_same_data
 
 Weights = Literal["last", "best", "ema"]
+"""Weights that runs keep."""
+WeightsChoice = Literal["result", "last", "best", "ema"]
+"""Which of them to use; ``result`` for those that the run's own test figures are of."""
+
+
+def choose_weights(folder: RunFolder, experiment: Experiment, choice: WeightsChoice) -> Weights:
+    """Return the weights that ``choice`` means; the result of a run that stops early is its best, else the last."""
+    if choice != "result":
+        return choice
+    stops_early = experiment.train.early_stopping is not None
+    return "best" if stops_early and (folder.checkpoints / "best.safetensors").exists() else "last"
 
 
 def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) -> Parts:
