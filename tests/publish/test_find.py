@@ -44,6 +44,9 @@ def test_a_folder_that_is_nothing_is_refused(tmp_path):
     (tmp_path / "orders").mkdir()
     with pytest.raises(UsageError, match="without an answer yet"):
         find_subject(str(tmp_path))
+    (tmp_path / "time_to.json").write_text("{}")
+    with pytest.raises(UsageError, match="times to an accuracy, which have no report"):
+        find_subject(str(tmp_path))
 
 
 def test_a_name_of_two_things_is_refused(made_runs, tmp_path):

@@ -225,3 +225,24 @@ def test_charts_come_once_their_library_can_be_fetched(page, served, tmp_path):
     page.check("tr[data-key='p/two'] input")
     wait_until(page, "document.querySelectorAll('.js-plotly-plot').length >= 4")
     assert not page.locator("text=The chart library did not load").is_visible()
+
+
+def test_the_first_run_of_an_empty_folder_is_drawn_by_itself(page, served, tmp_path):
+    page.goto(served.address)
+    page.wait_for_selector("text=No runs yet")
+    make_run(tmp_path / "p/first")
+    wait_until(page, "document.querySelector('.legend h3')?.textContent === '1 run'")
+
+
+def test_curves_that_are_newer_than_their_row_are_kept(page, served, tmp_path):
+    """A row is told once a second, curves are read when they are asked for."""
+    make_run(tmp_path / "p/one")
+    open_runs(page, served)
+    found = page.evaluate("""async () => {
+        const { Curves } = await import("/static/curves.js");
+        const curves = new Curves();
+        await curves.fetch(["p/one"]);
+        const asked = curves.stale([{ id: "p/one", epoch: 2 }]).map((row) => row.id);
+        return [asked, curves.of("p/one").epoch];
+    }""")
+    assert found == [["p/one"], [1, 2, 3, 4]]

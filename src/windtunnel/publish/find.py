@@ -68,6 +68,8 @@ def _identify(folder: Path) -> Subject:
     for kind, (sign, _) in _SIGNS.items():
         if (folder / sign).is_file():
             return Subject(kind, folder)
+    if (folder / "time_to.json").is_file():
+        raise UsageError(f"{folder} holds times to an accuracy, which have no report; `windtunnel ui` shows them")
     if (folder / "orders").is_dir():
         raise UsageError(f"{folder} is a comparison without an answer yet; let it end, or give its command again")
     raise UsageError(f"{folder} is no run, sweep, comparison or ablation: it has none of {', '.join(_sign_names())}")

@@ -147,4 +147,4 @@ def _draw_bound(axes: Axes, timeline: Timeline, scale: float) -> None:
     if timeline.bound is None or timeline.bound.seconds <= 0:
         return
     label = f"least time possible, bound by {timeline.bound.term}"
-    axes.axvline(timeline.bound.seconds / scale, color=GREY, linestyle=":", linewidth=1.6, label=label)
+    axes.axvline(timeline.bound.seconds / scale, color=colour(6), linestyle=":", linewidth=1.6, label=label)

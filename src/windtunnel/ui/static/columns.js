@@ -33,7 +33,7 @@ const ABOUT_RUNS = [
     value: (row) => row.best_val_accuracy,
     text: (fraction) => metric("accuracy", fraction),
   },
-  { key: "seconds", label: "time", width: 128, narrow: 70, number: true, value: (row) => row.seconds, text: duration },
+  { key: "seconds", label: "time", width: 108, narrow: 70, number: true, value: (row) => row.seconds, text: duration },
   { key: "started", label: "started", width: 122, number: true, value: (row) => row.started, text: shortMoment },
   { key: "updated", label: "updated", width: 122, number: true, value: (row) => row.updated, text: shortMoment },
   { key: "step", label: "step", width: 90, number: true, value: (row) => row.step, text: showValue },

@@ -25,13 +25,11 @@ export class Curves {
     return this.#busy;
   }
 
-  /** Those whose epoch is not the one held; a run that went back loses what is held. */
+  /** Those whose epoch is not the one held: a run gained some, or went back, or its row is older than its curves. */
   stale(rows) {
     return rows.filter((row) => {
       const held = this.#byRun.get(row.id);
-      const last = held?.epoch.at(-1) ?? 0;
-      if (held && (row.epoch ?? 0) < last) this.forget(row.id);
-      return !held || (row.epoch ?? 0) !== last;
+      return !held || (row.epoch ?? 0) !== (held.epoch.at(-1) ?? 0);
     });
   }
 

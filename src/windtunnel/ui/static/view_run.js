@@ -205,6 +205,7 @@ class CurvesTab {
     const { curves } = this.#app;
     if (curves.stale([row]).length) await curves.fetch([row.id]);
     if (!this.element.isConnected) return;
+    row = this.#app.store.runs.get(row.id) ?? row; // it may have gone on while its curves were fetched
     this.#panel.show([
       { id: row.id, row, name: shortName(row), colour: seriesColour(0), dash: "solid", curves: curves.of(row.id) },
     ]);

@@ -86,7 +86,7 @@ export class RunsView {
   #follow(change) {
     if (change.added.length) this.#learnLater();
     this.#refresh();
-    if (change.all) this.#loadLater();
+    if (change.all || (change.added.length && !this.#app.chosenOnce)) this.#loadLater();
     else if (change.runs.some((id) => this.#app.selection.has(id)) || change.removed.length) this.#drawCurves();
   }
 
@@ -94,7 +94,7 @@ export class RunsView {
   #loadLater() {
     requestAnimationFrame(() => setTimeout(() => this.#loadFields(), 0));
     const first = !this.#app.chosenOnce && !this.#app.selection.ids.length;
-    this.#app.chosenOnce = true;
+    this.#app.chosenOnce ||= this.#app.store.runs.size > 0;
     if (first) this.#chooseFirst();
     else requestAnimationFrame(() => setTimeout(() => this.#drawCurves(), 0));
   }
