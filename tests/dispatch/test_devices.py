@@ -1,9 +1,11 @@
+from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
 
 import psutil
 import pynvml
 import pytest
 
+from windtunnel.dispatch import gpus as gpu_module
 from windtunnel.dispatch.devices import (
     EXCLUSIVE,
     cpu_device,
@@ -49,6 +51,9 @@ def test_a_fixed_list_is_given_out_once():
     source = FixedJobs("abc")
     assert (source.take(2), source.is_exhausted()) == (["a", "b"], False)
     assert (source.take(2), source.is_exhausted()) == (["c"], True)
+
+
+BUILT_FOR_CUDA = gpu_module._is_built_for_cuda
 
 
 class FakeGpus:
@@ -112,6 +117,7 @@ class FakeGpus:
 def gpus(monkeypatch):
     fake = FakeGpus()
     monkeypatch.setattr("windtunnel.dispatch.gpus.pynvml", fake)
+    monkeypatch.setattr("windtunnel.dispatch.gpus._is_built_for_cuda", lambda torch: True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return fake
 
@@ -187,6 +193,25 @@ def test_estimates_are_kept_under_the_name_of_the_gpu_that_is_visible(gpus, monk
     assert (describe_machine("cuda"), device_kind("auto")) == ("cuda: name of GPU-bbbb", "cuda")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (device_kind("auto"), has_gpu()) == ("cpu", False)
+
+
+@pytest.mark.parametrize(
+    ("written", "kinds"),
+    [
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", ["cpu"]),
+        ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", ["cuda", "cuda"]),
+        ("cuda = None\n", ["cpu"]),
+        (None, ["cuda", "cuda"]),
+    ],
+)
+def test_a_torch_built_for_the_cpu_runs_on_it_beside_gpus_too(gpus, monkeypatch, tmp_path, written, kinds):
+    monkeypatch.setattr("windtunnel.dispatch.gpus._is_built_for_cuda", BUILT_FOR_CUDA)
+    monkeypatch.setattr(
+        "windtunnel.dispatch.gpus.find_spec", lambda name: ModuleSpec(name, None, origin=str(tmp_path / "a.py"))
+    )
+    if written is not None:
+        (tmp_path / "version.py").write_text(written)
+    assert [device.kind for device in find_devices()] == kinds
 
 
 def test_hidden_gpus_leave_the_cpu(gpus, monkeypatch):

@@ -1,7 +1,11 @@
 """The GPUs that this process may use, as NVIDIA's management library (NVML) has them; CUDA is not touched."""
 
 import os
+import re
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pynvml
@@ -25,7 +29,12 @@ class Gpu:
 
 
 def list_gpus() -> list[Gpu]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES allows, in its order; none where there is no driver."""
+    """Return the GPUs that CUDA_VISIBLE_DEVICES allows, in its order.
+
+    There are none where there is no driver, or where torch was built for the CPU alone: runs could not use them.
+    """
+    if not _is_built_for_cuda(find_spec("torch")):
+        return []
     try:
         pynvml.nvmlInit()
         found = _find_all()
@@ -43,6 +52,17 @@ def read_memory(uuid: str) -> tuple[int, int]:
     pynvml.nvmlInit()  # counted by NVML and not shut down again: asked every second, starting it anew would cost
     memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(uuid))
     return int(memory.total), int(memory.free)
+
+
+def _is_built_for_cuda(torch: ModuleSpec | None) -> bool:
+    """Say whether torch can use CUDA, by what its build wrote down: importing it would take seconds."""
+    if torch is None or torch.origin is None:
+        return False
+    try:
+        text = Path(torch.origin).with_name("version.py").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    return re.search(r"^cuda\b[^=]*= None$", text, re.MULTILINE) is None
 
 
 def _find_all() -> list[tuple[str, list[Gpu]]]:
