@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
+from windtunnel.config.budget import BudgetConfig
 from windtunnel.config.experiment import Experiment
+from windtunnel.config.models import Resnet18
 from windtunnel.config.run import EarlyStopping, RuntimeConfig, TrainConfig
 from windtunnel.core.device import resolve_device
 from windtunnel.training.folder import RunFolder
@@ -39,3 +42,20 @@ def test_a_run_is_used_with_the_weights_its_test_figures_are_of(tiny: Experiment
         again = evaluate(run.folder, split="test")
         assert (again.weights, again.metrics.accuracy) == (weights, run.summary["metrics"]["test_accuracy"])
     assert evaluate(stopped.folder, split="test", weights="last").metrics.loss != again.metrics.loss
+
+
+def test_a_run_is_used_without_the_weights_it_started_from_and_without_its_budget(
+    tiny: Experiment, runs_dir: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start.safetensors"
+    context = {"num_classes": 10, "in_channels": 1, "image_size": (8, 8)}
+    save_file(Resnet18().build(**context).state_dict(), start)
+    started = {"model": Resnet18(weights=str(start)), "budget": BudgetConfig(latency_ms=1e5)}
+    experiment = tiny.model_copy(update={**started, "train": TrainConfig(epochs=0.1)})
+    folder = RunFolder(train(experiment, runs_dir=runs_dir).folder)
+    start.unlink()
+    slower = experiment.model_copy(update={"budget": BudgetConfig(latency_ms=1e-6)})  # as on a busy machine
+    parts = load_trained(folder, slower, "last")
+    assert parts.experiment.model == experiment.model
+    kept = load_file(folder.checkpoints / "last.safetensors")
+    assert torch.equal(parts.model.state_dict()["conv1.weight"], kept["conv1.weight"])

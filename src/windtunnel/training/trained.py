@@ -1,9 +1,11 @@
 """Opening what a run has trained."""
 
+import dataclasses
 from typing import Literal
 
 import torch
 
+from windtunnel.config.base import Component
 from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import parse_yaml
@@ -45,10 +47,17 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
         )
         raise CheckpointError(f"{folder.path} has no checkpoint {path.name}: {cause}")
     runtime = runtime_for_use(experiment.runtime, _find_device(experiment.runtime.device))
-    parts = assemble(experiment.model_copy(update={"runtime": runtime}))
+    experiment = experiment.model_copy(update={"runtime": runtime})
+    parts = assemble(experiment.model_copy(update={"model": _from_scratch(experiment.model), "budget": None}))
     check_same_data(folder.path, parts.data)
     load_weights(path, parts.model)
-    return parts
+    return dataclasses.replace(parts, experiment=experiment)
+
+
+def _from_scratch(model: Component) -> Component:
+    """Return ``model`` without the weights it started from: the run's replace them, and they may be gone by now."""
+    origins = {"pretrained": False, "weights": None}
+    return model.model_copy(update={key: none for key, none in origins.items() if key in type(model).model_fields})
 
 
 def runtime_for_use(runtime: RuntimeConfig, device: torch.device) -> RuntimeConfig:
