@@ -155,6 +155,13 @@ def test_a_set_without_a_train_part_is_refused(tmp_path, sets):
         open_data(DataConfig(source={"name": "parquet", "path": str(tmp_path)}))
 
 
+@pytest.mark.parametrize("name", ["image_folder", "npz", "parquet"])
+def test_a_relative_path_that_is_not_there_says_where_it_starts(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=rf"pets \(from {tmp_path}\): no "):
+        open_data(DataConfig(source={"name": name, "path": "pets"}))
+
+
 def test_fractions_are_cut_from_train_alone(npz):
     opened = open_data(npz([0, 1] * 10, split="fractions"))
     assert [len(part.labels) for part in (opened.train, opened.validation, opened.test)] == [16, 2, 2]

@@ -47,6 +47,11 @@ def folder_name(path: Path) -> str:
     return os.path.basename(os.path.abspath(path))
 
 
+def name_place(path: Path) -> str:
+    """Return ``path`` as an error names it: a relative one with where it starts, since a run may go on elsewhere."""
+    return str(path) if path.is_absolute() else f"{path} (from {Path.cwd()})"
+
+
 def offline_switch() -> str | None:
     """Return which of ``WINDTUNNEL_OFFLINE`` and ``HF_HUB_OFFLINE`` forbids the network, or None."""
     return next((name for name in _OFFLINE_SWITCHES if os.environ.get(name, "").strip().lower() not in _OFF), None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from windtunnel.core.places import folder_name, user_path
+from windtunnel.core.places import folder_name, name_place, user_path
 from windtunnel.data.cache import Allocate, Decoded, load_cached
 from windtunnel.data.decode import (
     CHANNELS,
@@ -49,7 +49,7 @@ class ImageFolderSource:
     def load(self, cache_dir: Path | None = None) -> RawDataset:
         """Return the set (see :class:`windtunnel.data.source.Source`)."""
         if not self.path.is_dir():
-            raise DataError(f"{self.path}: no such folder; data.source.path must hold <class>/<image>")
+            raise DataError(f"{name_place(self.path)}: no such folder; data.source.path must hold <class>/<image>")
         images = _list_images(self.path)
         return load_cached(_FolderReader(self.path, images, self.mode, self.size), cache_dir)
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from windtunnel.core.places import user_path
+from windtunnel.core.places import name_place, user_path
 from windtunnel.data.cache import Allocate, Decoded, Labels, Pixels, load_cached
 from windtunnel.data.classnames import number_classes
 from windtunnel.data.guard import reading
@@ -39,7 +39,7 @@ class NpzSource:
     def load(self, cache_dir: Path | None = None) -> RawDataset:
         """Return the set (see :class:`windtunnel.data.source.Source`)."""
         if not self.path.is_file():
-            raise DataError(f"{self.path}: no such file; data.source.path must be an .npz file")
+            raise DataError(f"{name_place(self.path)}: no such file; data.source.path must be an .npz file")
         return load_cached(_NpzReader(self.path), cache_dir)
 
 

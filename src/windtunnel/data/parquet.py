@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from windtunnel.core.places import folder_name, user_path
+from windtunnel.core.places import folder_name, name_place, user_path
 from windtunnel.data.cache import Allocate, Decoded, Labels, load_cached
 from windtunnel.data.classnames import number_classes
 from windtunnel.data.decode import CHANNELS, Mode, decode_image, decode_into, detect_mode
@@ -51,7 +51,7 @@ class ParquetSource:
         shards = find_shards(self.path)
         if not shards:
             raise DataError(
-                f"{self.path}: no parquet files named like train-00000-of-00001.parquet; "
+                f"{name_place(self.path)}: no parquet files named like train-00000-of-00001.parquet; "
                 f"looked there, in data/ and in its sub folders for the splits {', '.join(SPLIT_NAMES)}"
             )
         reader = ParquetReader(shards, folder_name(self.path), self.image_column, self.label_column)
