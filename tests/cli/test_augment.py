@@ -11,6 +11,8 @@ from windtunnel.config.data import DataConfig, Digits
 from windtunnel.core.rng import derive_seed
 from windtunnel.data.open import open_data
 
+CHANGES = {8: "brightness", 9: "contrast", 10: "saturation", 11: "hue"}
+
 
 def test_preview_draws_a_row_for_each_image_and_a_column_for_each_draw(cli, tmp_path):
     fixed = ("--data", "digits", "--images", "3", "--draws")
@@ -51,7 +53,9 @@ def test_replay_shows_what_training_draws(cli, tmp_path):
     assert [op["op"] for op in shown] == ["random_crop", "horizontal_flip", "rotation", "color_jitter", "erasing"]
     for op, params in zip(shown, drawn, strict=True):
         for name, values in params.items():
-            assert op[name] == values[0].tolist()
+            assert op[name] == (
+                [CHANGES[code] for code in values[0].tolist()] if name == "order" else values[0].tolist()
+            )
     assert (tmp_path / "b.png").stat().st_size > 1000
 
 

@@ -41,6 +41,11 @@ def test_latex_is_escaped():
     assert body[4] == r"\textbackslash{}x\{y\}\textasciitilde{}\textasciicircum{}\#\&\$ \\"
 
 
+def test_a_list_at_the_beginning_of_a_row_is_no_argument_of_the_row_before():
+    table = Table("widths", (Column("widths", align="left"),), (([64, 128],), ([32],)))
+    assert format_latex(table).splitlines()[4:6] == [r"{[}64, 128] \\", r"{[}32] \\"]
+
+
 def test_only_tables_for_papers_are_printed():
     chosen = Table("one", (Column("n"),), ((1,),), for_paper=True)
     document = Document("t", "s", "finished", "", (), (Section("a", (_TABLE, chosen)), Section("b", (chosen,))))

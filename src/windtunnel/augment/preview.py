@@ -13,6 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from windtunnel.augment.automatic import AutomaticOp
+from windtunnel.augment.colour import ColorJitter
+from windtunnel.augment.instruction import Code
+from windtunnel.augment.op import Frame, Op
 from windtunnel.augment.standalone import Augment
 from windtunnel.config.augment import MIXING_OPS, OpConfig
 from windtunnel.core.files import replacing
@@ -40,7 +44,7 @@ class Step:
 
     Args:
         name: the op.
-        params: its parameters by name.
+        params: its parameters by name; ``order`` and ``chosen`` hold names of ops.
         image: the image after it, bytes, channels last.
     """
 
@@ -87,9 +91,10 @@ def replay_image(
     for count in range(1, len(kept) + 1):
         augment = _build(kept[:count], image[None], mean=mean, seed=seed, num_classes=None)
         draw = augment.sample(torch.tensor([index]), epoch)
+        op = kept[count - 1]
         params = {name: _plain_value(values[0]) for name, values in draw.params[-1].items()}
         changed = augment.apply(image[None], draw)[0] + torch.tensor(mean).view(-1, 1, 1)
-        steps.append(Step(kept[count - 1].name, params, to_bytes(changed)))
+        steps.append(Step(op.name, _name_choices(op.build(), params, augment.frame), to_bytes(changed)))
     return steps
 
 
@@ -217,6 +222,20 @@ def _weights_text(weights: Tensor, class_names: Sequence[str]) -> str:
     """Return the classes of a soft label, the heaviest first: one line each."""
     heavy = torch.argsort(weights, descending=True)[:2].tolist()
     return "\n".join(f"{class_names[index]} {weights[index]:.2f}" for index in heavy if weights[index] > 0.005)
+
+
+def _name_choices(op: Op, params: Mapping[str, Any], frame: Frame) -> dict[str, Any]:
+    """Return the parameters with names in place of the numbers of ops."""
+    if isinstance(op, ColorJitter):
+        return {**params, "order": [Code(code).name.lower() for code in params["order"]]}
+    if isinstance(op, AutomaticOp):
+        others = {name: value for name, value in params.items() if name != "op"}
+        return {"chosen": _pick(params["op"], op.space(frame).ops), **others}
+    return dict(params)
+
+
+def _pick(index: Any, names: Sequence[str]) -> Any:
+    return [_pick(each, names) for each in index] if isinstance(index, list) else names[index]
 
 
 def _plain_value(value: Tensor) -> Any:

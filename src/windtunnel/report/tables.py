@@ -20,6 +20,7 @@ _LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "±": r"$\pm$",
+        "[": "{[}",  # at the beginning of a row it would be an argument of the row before
         "\n": " ",
         "\r": " ",
     }

@@ -5,7 +5,24 @@ import sys
 
 import pytest
 
+from windtunnel.track.choice import TRACKERS, Tracking
+from windtunnel.track.relay import relaying
+
+from ..conftest import make_info, make_run_folder, make_summary
+
 pytestmark = pytest.mark.slow
+
+
+def test_a_run_that_wandb_is_turned_off_for_says_so(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="needs windtunnel[wandb]")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    folder, said = make_run_folder(tmp_path / "tests" / "a"), []
+    with relaying(Tracking((TRACKERS["wandb"],), wait_s=200.0), said.append, pictures={}) as relays:
+        relays[0].start(make_info(folder))
+        relays[0].finish(make_summary())
+    assert [each.text for each in said if "at most" not in each.text] == [
+        "wandb: kept nowhere: WANDB_MODE turns it off"
+    ]
 
 
 @pytest.fixture(scope="module")

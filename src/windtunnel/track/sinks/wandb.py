@@ -49,7 +49,7 @@ class WandbSink:
             return opened, f"kept offline ({str(error).splitlines()[0]}); upload: wandb sync {_place(opened)}"
         if opened.offline:
             return opened, f"offline; upload: wandb sync {_place(opened)}"
-        return opened, str(opened.url)
+        return opened, str(opened.url) if opened.url else "kept nowhere: WANDB_MODE turns it off"
 
 
 def _init(run: RunStart, mode: Literal["offline"] | None) -> wandb.Run:
