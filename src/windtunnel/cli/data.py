@@ -118,15 +118,15 @@ def list_smallest(names: Sequence[str], counts: Sequence[int]) -> str:
     """Return the classes with their numbers of images: in their order, or of many the smallest.
 
     >>> list_smallest(["cat", "dog"], [3, 1])
-    'cat 3, dog 1'
-    >>> list_smallest([f"c{number:02d}" for number in range(100)], range(99, -1, -1))[:20]
-    'c99 0, c98 1, c97 2,'
+    'cat: 3, dog: 1'
+    >>> list_smallest([f"c{number:02d}" for number in range(100)], range(99, -1, -1))[:23]
+    'c99: 0, c98: 1, c97: 2,'
     """
     pairs = list(zip(names, counts, strict=True))
     if len(pairs) <= _CLASSES_SHOWN:
-        return ", ".join(f"{name} {count}" for name, count in pairs)
+        return ", ".join(f"{name}: {count}" for name, count in pairs)
     smallest = sorted(pairs, key=lambda pair: pair[1])[:_CLASSES_SHOWN]
-    listed = ", ".join(f"{name} {count}" for name, count in smallest)
+    listed = ", ".join(f"{name}: {count}" for name, count in smallest)
     return f"{listed}, and {len(pairs) - _CLASSES_SHOWN} classes of {smallest[-1][1]} or more (all with --json)"
 
 
