@@ -14,16 +14,27 @@ def start(tmp_path):
     return {"event": "start", **run, "folder": str(tmp_path), "record": str(tmp_path / "record.json")}
 
 
-def tell(events, sink):
+def tell(events, sink, torn=""):
     """Return what was said and what reached the sink."""
     said = []
-    carry((json.dumps(event) for event in events), sink, lambda kind, text: said.append((kind, text)))
+    carry(
+        [*(f"{json.dumps(event)}\n" for event in events), *([torn] if torn else [])],
+        sink,
+        lambda kind, text: said.append((kind, text)),
+    )
     return said, [json.loads(line) for line in (sink.folder / "seen.jsonl").read_text().splitlines()]
 
 
 def test_a_run_whose_process_was_killed_ends_as_crashed(start):
     said, seen = tell([start, {"event": "epoch", "step": 1, "metrics": {"lr": 0.1}}], Recording())
     assert [each["event"] for each in seen] == ["start", "epoch", "finish"]
+    assert seen[-1]["status"] == "crashed"
+    assert said == [("note", "in seen.jsonl")]
+
+
+def test_a_run_killed_within_a_line_ends_as_crashed(start):
+    said, seen = tell([start], Recording(), torn='{"event": "epoch", "st')
+    assert [each["event"] for each in seen] == ["start", "finish"]
     assert seen[-1]["status"] == "crashed"
     assert said == [("note", "in seen.jsonl")]
 

@@ -31,9 +31,11 @@ def main() -> None:
 
 
 def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
-    """Hand every event to ``sink``; a failure after the start is said and the next event handed over all the same."""
+    """Hand the event of every whole line to ``sink``; a failure after the start is said and the next handed over."""
     ended = False
     for line in lines:
+        if not line.endswith("\n"):  # the run's process was killed within a line
+            break
         event = json.loads(line)
         try:
             _hand_over(event, sink, say)

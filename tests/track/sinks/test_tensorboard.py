@@ -27,6 +27,22 @@ def test_epochs_are_stored_once_though_one_was_repeated(stored):
     assert stored.Scalars("memory_bytes")[-1].value == 1 << 20
 
 
+def test_a_run_killed_before_its_first_checkpoint_is_stored_once(tmp_path):
+    module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from windtunnel.track.sinks.base import RunStart
+    from windtunnel.track.sinks.tensorboard import TensorBoardSink
+
+    run = RunStart("a", "p", "", tmp_path, tmp_path / "record.json", config={}, environment={}, start_step=0)
+    for losses in ((4.0, 3.0), (2.0,)):
+        sink = TensorBoardSink()
+        sink.start(run)
+        for epoch, loss in enumerate(losses, 1):
+            sink.epoch(10 * epoch, {"train/loss": loss})
+        sink.finish("crashed", {}, {})
+    stored = module.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(each.step, each.value) for each in stored.Scalars("train/loss")] == [(10, 2.0)]
+
+
 def test_every_figure_has_the_time_it_came_at(stored):
     times = [each.wall_time for tag in ("train/accuracy", "test/accuracy") for each in stored.Scalars(tag)]
     assert times == sorted(times)

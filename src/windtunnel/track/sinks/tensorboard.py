@@ -24,13 +24,12 @@ class TensorBoardSink:
     """Writes scalars, the settings as hyperparameters and text, and pictures."""
 
     def start(self, run: RunStart) -> str:
-        """Open a new event file; where the run goes on, hide what was written after its checkpoint."""
+        """Open a new event file and hide what was written after the step the run starts from."""
         self._folder = run.folder / "tensorboard"
         self._writer = EventFileWriter(str(self._folder))
         self._step = run.start_step
-        if run.start_step:
-            session = SessionLog(status=SessionLog.START)
-            self._write(Event(session_log=session, step=run.start_step + 1))
+        # also from step 0: a run that was killed before its first checkpoint begins anew
+        self._write(Event(session_log=SessionLog(status=SessionLog.START), step=run.start_step + 1))
         self._write_text("config", run.config)
         self._write_text("environment", run.environment)
         self._write_hparams(run)
