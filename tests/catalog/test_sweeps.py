@@ -47,6 +47,23 @@ def test_with_early_stopping_a_run_is_worth_what_its_kept_epoch_is(tmp_path):
     assert [run.value for run in reader.results().runs][:2] == [run.value for run in read_results(folder).runs][:2]
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_run_that_was_tried_again_is_worth_what_it_is_worth_now(sweep, looks):
+    """Whether somebody looked in between or not."""
+    reader, _, journal, jobs = sweep
+    told = {"job": jobs[2].id, "reason": "", "peak_bytes": None}
+    journal.append("ended", status="failed", summary={"metrics": {"val_accuracy": 0.1}}, attempts=1, **told)
+    refresh(reader)
+    assert reader.row.best == 0.2
+    journal.append("retried", job=jobs[2].id, fresh=True)
+    if looks:
+        refresh(reader)
+    journal.append("ended", status="finished", summary={"metrics": {"val_accuracy": 0.9}}, attempts=2, **told)
+    refresh(reader)
+    assert [run.value for run in reader.results().runs if run.id == jobs[2].id] == [0.9]
+    assert reader.row.best == 0.9
+
+
 def test_a_journal_is_read_on_and_never_again(sweep):
     reader, _, journal, jobs = sweep
     refresh(reader)

@@ -309,6 +309,7 @@ def test_no_view_is_wider_than_the_page(page, server, root, width):
         page.wait_for_selector("h1")
         page.wait_for_timeout(400)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.tabs'))"), "all parts"
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -15,6 +15,7 @@ from windtunnel.dispatch.launch import JobFolder
 from windtunnel.dispatch.order import read_heartbeat
 from windtunnel.dispatch.pool import Pool
 from windtunnel.dispatch.state import RunState
+from windtunnel.dispatch.types import Outcome
 from windtunnel.errors import WindtunnelError
 from windtunnel.sweeps.definition import Definition
 from windtunnel.sweeps.folder import PointRecord, SweepFolder
@@ -79,11 +80,11 @@ class SweepReader:
         self._definition: Definition | None = None
         self._defined_at = -1
         self._problem = ""
-        self._scores: dict[str, float | None] = {}
+        self._scores: dict[str, tuple[Outcome, float | None]] = {}
         self._held, self._asked_at = False, 0.0
         self._told_to = (0, 0)
         self._claimed = 0
-        self._best: tuple[int, float | None] = (-1, None)
+        self._best: tuple[list[int], float | None] = ([], None)
 
     @property
     def definition(self) -> Definition | None:
@@ -239,7 +240,7 @@ class SweepReader:
         return max(points * len(self._definition.seeds), known)
 
     def _find_best(self) -> float | None:
-        ended = sum(run.outcome is not None for run in self.runs.values())
+        ended = [run.outcome.attempts for run in self.runs.values() if run.outcome]  # a run tried again has more
         if ended != self._best[0]:
             results = self.results()
             first = next(iter(rank_points(results)), None) if results else None
@@ -268,11 +269,15 @@ class SweepReader:
 
     def _score(self, point: PointRecord, job: str, seed: int) -> float | None:
         """Return what an ended run is worth; its files are read once, and only where the journal does not say it."""
-        if job not in self._scores and self._definition is not None:
-            outcome = self.runs[job].outcome
-            told = outcome.summary.get("metrics", {}).get(self._definition.config.metric) if outcome else None
-            self._scores[job] = told if told is not None and self._keeps_last else self._read_score(point, job, seed)
-        return self._scores.get(job)
+        outcome, known = self.runs[job].outcome, self._scores.get(job)
+        if known is not None and known[0] is outcome:
+            return known[1]
+        if outcome is None or self._definition is None:
+            return None
+        told = outcome.summary.get("metrics", {}).get(self._definition.config.metric)
+        score: float | None = told if told is not None and self._keeps_last else self._read_score(point, job, seed)
+        self._scores[job] = (outcome, score)
+        return score
 
     def _read_score(self, point: PointRecord, job: str, seed: int) -> float | None:
         assert self._definition is not None

@@ -14,7 +14,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Replace what is inside a node; what had the focus keeps it, and scrolled tables their place, where they are still. */
+/** Replace what is inside a node; what had the focus keeps it, and scrolled tables their place, if still there. */
 export function fill(node, ...children) {
   const restore = [keepFocus(node), keepScroll(node)];
   node.replaceChildren();

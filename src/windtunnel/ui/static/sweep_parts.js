@@ -5,7 +5,8 @@ import { metric, percent, value as showValue } from "./format.js";
 
 /** The settings by the mean of their scores. */
 export function bestTable({ axes, best, metric: name }) {
-  if (!best?.length) return el("p", { class: "quiet" }, "None yet: a setting counts when all its runs have ended.");
+  if (!best?.length)
+    return el("p", { class: "quiet" }, "None yet: a setting counts as soon as a run of it has finished.");
   const heads = [
     { label: "" },
     ...axes.map((label) => ({ label, class: "number" })),

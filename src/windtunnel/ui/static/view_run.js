@@ -10,7 +10,7 @@ import { ConfigTab, EvaluationTab, LogTab, PicturesTab } from "./run_tabs.js";
 import { seriesColour } from "./selection.js";
 import { statusBadge } from "./status.js";
 
-/** Parts that others than the training add to, of a run that has long ended: nobody tells of that, so it is looked for. */
+/** Parts that others than the training add to when it has long ended: nobody tells of that, so it is looked for. */
 const LOOKED_FOR = new Set(["evaluation", "pictures"]);
 const LOOK_EVERY_MS = 3000;
 const TABS = { curves: "Curves", config: "Config", evaluation: "Evaluation", pictures: "Pictures", log: "Log" };

@@ -170,7 +170,7 @@ export class RunsView {
     const ids = this.#kept.map((row) => row.id);
     const first = ids.slice(0, MOST_SELECTED);
     const others = selection.ids.filter((id) => !first.includes(id));
-    // those ticked before stay as far as there is room, so that all that are listed first get in and can be let go again
+    // those ticked before stay as far as there is room, so that the first listed get in and can be let go again
     selection.change(marked ? { add: first, remove: others.slice(MOST_SELECTED - first.length) } : { remove: ids });
     const left = marked ? ids.length - first.length : 0;
     if (left) note(`${MOST_SELECTED} runs are drawn at most, so that they can be told apart; ${left} were left out.`);
