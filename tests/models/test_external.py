@@ -34,6 +34,12 @@ class Open(Net):
         super().__init__(4, options["num_classes"])
         self.options = options
 
+class Even(Net):
+    def __init__(self, width, num_classes):
+        if width % 2:
+            raise ValueError(f"width must be even, not {width}")
+        super().__init__(width, num_classes, colour=1)
+
 def function():
     return None
 """
@@ -64,6 +70,15 @@ def test_own_module_gets_its_arguments_and_what_it_takes_of_the_context(path):
 def test_own_module_with_open_arguments_gets_the_whole_context(path):
     network = build(CONFIGS.validate_python({"name": f"{path}:Open", "extra": [1, 2]}))
     assert network.options == {"num_classes": 5, "in_channels": 1, "image_size": (8, 8), "extra": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(5, r"ValueError: width must be even, not 5 \(mine.py, line 23\)"), (6, "TypeError: .*argument 'colour'")],
+)
+def test_what_keeps_an_own_module_from_being_built_is_said_with_its_line(path, width, said):
+    with pytest.raises(ModelError, match=rf"Even\(num_classes, width\) cannot be built: {said}"):
+        build(CONFIGS.validate_python({"name": f"{path}:Even", "width": width}))
 
 
 def test_own_module_reads_back_from_yaml(path):

@@ -66,6 +66,20 @@ def build_timm(
     return cast(nn.Module, network)
 
 
+def build_own(network: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """Return a network of one's own class ``network``.
+
+    Raises:
+        ModelError: it does not take these arguments.
+
+    """
+    try:
+        return network(**arguments)
+    except Exception as error:  # somebody else's code raises what it will
+        said = _describe_error(error, network)
+        raise ModelError(f"{network.__name__}({', '.join(arguments)}) cannot be built: {said}") from error
+
+
 def check_logits(network: nn.Module, *, in_shape: Shape, num_classes: int) -> None:
     """Do nothing when ``network`` gives one logit a class; found out on two black images, in evaluation mode.
 
@@ -86,7 +100,7 @@ def check_logits(network: nn.Module, *, in_shape: Shape, num_classes: int) -> No
         with in_mode(network, training=False), torch.no_grad():
             output = network(torch.zeros(2, *in_shape, device=place))
     except Exception as error:  # somebody else's code raises what it will
-        said = f"{type(error).__name__}: {first_line(error)}{_where(error, network)}"
+        said = _describe_error(error, type(network))
         raise ModelError(f"{type(network).__name__} does not take images of {taken}: {said}") from error
     if isinstance(output, Tensor) and output.shape == (2, num_classes):
         return
@@ -97,11 +111,12 @@ def check_logits(network: nn.Module, *, in_shape: Shape, num_classes: int) -> No
     )
 
 
-def _where(error: Exception, network: nn.Module) -> str:
-    """Return the last line of the network's own file that ``error`` went through, for the end of a message."""
-    file = getattr(sys.modules.get(type(network).__module__), "__file__", None)
+def _describe_error(error: Exception, network: type[nn.Module]) -> str:
+    """Return what ``error`` says, and the last line of the network's own file that it went through."""
+    file = getattr(sys.modules.get(network.__module__), "__file__", None)
     lines = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == file]
-    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
+    where = f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {first_line(error)}{where}"
 
 
 def _import_timm() -> Any:

@@ -30,7 +30,8 @@ class OwnModule(Component):
         """Build the network with the given arguments and those of the context that it takes."""
         found = import_object(self.name)
         wanted = {key: value for key, value in context.items() if key in _accepted(found) or _open(found)}
-        return found(**{**wanted, **(self.model_extra or {})})
+        arguments = {**wanted, **(self.model_extra or {})}
+        return import_object("windtunnel.models.external:build_own")(found, arguments)
 
 
 class Timm(Component):
