@@ -135,6 +135,7 @@ def _be_the_command(
         nothing = os.open(os.devnull, os.O_RDONLY)
         for number, target in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(number, target)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, closefd=False)
         sys.argv = ["windtunnel", *words]
         before()
         code = _run(words)

@@ -46,6 +46,12 @@ def test_broken_yaml_is_an_error(text: str) -> None:
         parse_yaml(text, "test")
 
 
+def test_a_missing_file_is_answered_with_one_of_a_near_name(tmp_path: Path) -> None:
+    (tmp_path / "augment.yaml").write_text("a: 1")
+    with pytest.raises(UsageError, match=r"there is no file .*augmnt\.yml in .*; did you mean 'augment\.yaml'"):
+        read_yaml(tmp_path / "augmnt.yml")
+
+
 def test_missing_and_binary_files_are_usage_errors(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for name in ("missing.yaml", "binary.yaml"):

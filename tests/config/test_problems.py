@@ -10,6 +10,7 @@ from windtunnel.config.experiment import Experiment
 from windtunnel.config.optim import Sgd
 from windtunnel.config.problems import validate_tree
 from windtunnel.errors import ConfigError
+from windtunnel.recipes import load_recipe
 
 GOOD: dict[str, Any] = {"name": "run", "data": {"source": "digits"}, "model": "lenet"}
 
@@ -43,6 +44,23 @@ def test_every_problem_is_reported_at_once() -> None:
 )
 def test_near_misses_get_a_suggestion(fields: dict[str, Any], path: str, hint: str) -> None:
     assert f"did you mean '{hint}'?" in problems_of(**fields)[path]
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"lr": 0.1}, "optim.lr"),
+        ({"max_epochs": 3}, "train.epochs"),
+        ({"batch_size": 3}, "data.batch_size"),
+        ({"train": {"device": "cpu"}}, "runtime.device"),
+        ({"qqqq": 3}, ""),
+    ],
+)
+def test_a_field_of_another_section_is_named(fields: dict[str, Any], hint: str) -> None:
+    tree = {**load_recipe("quickstart").model_dump(mode="json"), **fields}
+    with pytest.raises(ConfigError) as caught:
+        validate_tree(Experiment, tree, "test")
+    assert [problem.hint for problem in caught.value.problems] == [hint]
 
 
 @pytest.mark.parametrize(

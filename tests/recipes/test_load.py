@@ -43,6 +43,11 @@ def test_unknown_recipe_gets_a_near_name() -> None:
         load_recipe("airbensh94")
 
 
+def test_a_folder_of_images_is_told_where_it_belongs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is a folder; name it as `data: \{source: \{name: image_folder"):
+        load_recipe(str(tmp_path))
+
+
 def test_yaml_file_with_a_base_gives_only_what_differs(tmp_path: Path) -> None:
     (tmp_path / "middle.yaml").write_text("base: quickstart\noptim: {lr: 1e-2}\n")
     (tmp_path / "top.yaml").write_text("base: middle.yaml\nmodel: lenet\n")

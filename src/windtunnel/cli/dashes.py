@@ -1,8 +1,7 @@
 """``--lr 0.1`` where ``optim.lr=0.1`` is meant: the habit of other tools, answered with the field."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from inspect import signature
-from typing import Any
 
 
 def explain_dashes(function: Callable[..., object], words: Sequence[str]) -> str:
@@ -15,48 +14,40 @@ def explain_dashes(function: Callable[..., object], words: Sequence[str]) -> str
     options = signature(function).parameters
     if "overrides" not in options or not any(word.startswith("--") for word in words):
         return ""
+    from windtunnel.config.experiment import Experiment
+    from windtunnel.config.problems import find_field
     from windtunnel.recipes import load_recipe
 
-    fields = sorted(_list_fields(load_recipe("quickstart").model_dump(mode="json")), key=lambda path: path.count("."))
-    meant = rewrite_options(words, {path.rpartition(".")[2]: path for path in reversed(fields)}, options)
+    tree = load_recipe("quickstart").model_dump(mode="json")
+    meant = rewrite_options(words, lambda name: find_field(Experiment, tree, name), options)
     if not meant:
         return ""
     return f"windtunnel: settings have no dashes; write {' '.join(meant)} (`windtunnel show RECIPE` lists all of them)"
 
 
-def rewrite_options(words: Sequence[str], fields: Mapping[str, str], options: Collection[str]) -> list[str]:
+def rewrite_options(words: Sequence[str], find: Callable[[str], str], options: Collection[str]) -> list[str]:
     """Return the settings that words such as ``--lr 0.1`` stand for.
 
     Args:
         words: of the command line.
-        fields: dotted path of each field's last name.
+        find: gives the dotted path of the field of a name, ``""`` where there is none.
         options: names of the options that exist; what is one of them, or near one, is no setting.
 
     >>> rewrite_options(["mine.yaml", "--lr", "0.1", "--Batch-size=64", "--seed", "1"],
-    ...                 {"lr": "optim.lr", "batch_size": "data.batch_size", "seed": "seed"}, ["seed"])
+    ...                 {"lr": "optim.lr", "batch_size": "data.batch_size"}.__getitem__, ["seed"])
     ['optim.lr=0.1', 'data.batch_size=64']
     """
     meant = []
     for word, following in zip(words, [*words[1:], "--"], strict=True):
         name, given, value = word.removeprefix("--").partition("=")
-        field = _find_field(name.replace("-", "_").lower(), fields, options) if word.startswith("--") else ""
+        name = name.replace("-", "_").lower()
+        field = find(name) if word.startswith("--") and not _is_option(name, options) else ""
         if field:
             meant.append(f"{field}={value if given else 'VALUE' if following.startswith('--') else following}")
     return meant
 
 
-def _find_field(name: str, fields: Mapping[str, str], options: Collection[str]) -> str:
+def _is_option(name: str, options: Collection[str]) -> bool:
     from windtunnel.registry import suggest
 
-    if name in options:
-        return ""
-    if name not in fields and suggest(name, options):
-        return ""
-    return fields.get(name) or fields.get(suggest(name, fields), "")
-
-
-def _list_fields(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in tree.items():
-        yield f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _list_fields(value, f"{prefix}{name}.")
+    return name in options or bool(suggest(name, options))

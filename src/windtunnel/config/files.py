@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.errors import ConfigError, Problem, UsageError
+from windtunnel.registry import suggest
 
 _MOST_VALUES = 100_000
 _SCALARS = (
@@ -111,6 +112,10 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = suggest(path.name, [other.name for other in path.parent.glob("*.y*ml")])
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise UsageError(f"there is no file {path} in {Path.cwd()}{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     return parse_yaml(text, str(path))

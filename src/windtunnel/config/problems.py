@@ -14,6 +14,7 @@ from windtunnel.registry import suggest
 ConfigClass = TypeVar("ConfigClass", bound=BaseModel)
 
 _LONGEST_VALUE = 60
+_DEEPEST = 4
 
 
 def validate_tree(cls: type[ConfigClass], tree: Any, source: str) -> ConfigClass:
@@ -38,7 +39,8 @@ def describe_error(cls: type[BaseModel], tree: Any, error: ErrorDetails) -> Prob
         parent = find_model(cls, tree, location[:-1])
         known = list(parent.model_fields) if parent else []
         allowed = f"is not a known field; allowed: {', '.join(known)}" if known else "is not a known field"
-        return Problem(path, allowed, _show(error["input"]), suggest(str(location[-1]), known))
+        name = str(location[-1])
+        return Problem(path, allowed, _show(error["input"]), suggest(name, known) or find_field(cls, tree, name))
     if error["type"] == "missing":
         return Problem(path, "is required")
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
@@ -79,6 +81,25 @@ def find_model(cls: type[BaseModel], tree: Any, location: Sequence[int | str]) -
             annotation = (field.annotation, *field.metadata)
         current = _pick(annotation, tree)
     return current
+
+
+def find_field(cls: type[BaseModel], tree: Any, name: str) -> str:
+    """Return the dotted path of the field called ``name``, or nearly so, ``""`` when there is none.
+
+    Of several the one that is nested least. Components have the fields of the ones that ``tree`` picks.
+    """
+    paths = sorted(_list_fields(cls, tree, ()), key=lambda path: path.count("."))
+    by_name = {path.rpartition(".")[2]: path for path in reversed(paths)}
+    return by_name.get(name) or by_name.get(suggest(name, by_name), "")
+
+
+def _list_fields(cls: type[BaseModel], tree: Any, location: tuple[str, ...]) -> Iterator[str]:
+    config = find_model(cls, tree, location)
+    if config is None or len(location) == _DEEPEST:
+        return
+    for name in config.model_fields:
+        yield ".".join((*location, name))
+        yield from _list_fields(cls, tree, (*location, name))
 
 
 def _child(tree: Any, part: int | str) -> Any:

@@ -83,6 +83,11 @@ def load_recipe(name: str) -> Experiment:
     full = _find(name, _RECIPES)
     if full is None and _find(name, _SWEEPS):
         raise UsageError(f"{name!r} is a sweep of many runs; start it with `windtunnel sweep {name}`")
+    if full is None and Path(name).is_dir():
+        source = f"source: {{name: image_folder, path: {name}, image_size: 32}}"
+        raise UsageError(
+            f"{name!r} is a folder; name it as `data: {{{source}}}` in a YAML file with `base: cifar10/cnn`"
+        )
     if full is None:
         raise UsageError(_say_unknown("recipe", name, _RECIPES))
     return _RECIPES[full]()
