@@ -60,6 +60,7 @@ def test_elsewhere_there_are_plain_lines_and_no_table():
 
 def test_a_sweep_goes_on_when_its_terminal_has_been_closed(monkeypatch):
     monkeypatch.setattr(live, "_REDRAW_S", 0.0)
+    monkeypatch.setattr(live, "_LONGEST_REDRAW_S", 0.0)
     ours, theirs = pty.openpty()
     looked = []
 
@@ -67,7 +68,8 @@ def test_a_sweep_goes_on_when_its_terminal_has_been_closed(monkeypatch):
         looked.append(1)
         return snapshot()
 
-    with open(theirs, "w") as stream, show_live(Console(file=stream, force_terminal=True, width=80)) as view:
+    stream = io.TextIOWrapper(io.FileIO(theirs, "w"), write_through=True)
+    with stream, show_live(Console(file=stream, force_terminal=True, width=80)) as view:
         view.update(look)
         os.close(ours)
         view.update(look)
