@@ -195,6 +195,59 @@ def test_two_trials_are_too_few_for_an_interval_at_any_time() -> None:
     assert "inf" not in answer.sentence
 
 
+def test_two_equal_differences_by_chance_are_no_proof() -> None:
+    """Of few images, two pairs often differ by the same number of them."""
+    few = evaluate_trials(
+        contest(trials=2, stop_early=False), pairs(trials([0.5, 0.75], [1, 1], "A"), trials([0.75, 1.0], [1, 1], "B"))
+    ).answers[0]
+    assert (few.accuracy_p, few.accuracy_finding.decision) == (None, "open")
+    base, better = [0.5, 0.25] * 3, [0.75, 0.5] * 3
+    many = evaluate_trials(
+        contest(trials=6, stop_early=False), pairs(trials(base, [1] * 6, "A"), trials(better, [1] * 6, "B"))
+    ).answers[0]
+    assert many.accuracy_finding.decision == "differs"
+
+
+def test_the_sentence_gives_an_open_time_the_sign_of_the_table_and_tells_of_divergence() -> None:
+    a, b = trials([0.9] * 5, [10, 11, 12, 9, 10], "A"), trials([0.9] * 5, [11, 10, 14, 9.5, 10.5], "B")
+    b[1] = replace(b[1], accuracy=0.0, diverged=True)
+    answer = evaluate_trials(contest(trials=5), pairs(a, b)).answers[0]
+    assert answer.time.difference > 0
+    assert "not shown to be faster or slower (+5.3% time, 95% interval at any time -" in answer.sentence
+    assert answer.sentence.endswith(
+        "1 of B's 5 trials diverged: they count with accuracy 0 and with the time until they stopped."
+    )
+
+
+def test_equivalence_is_adjusted_for_several_designs() -> None:
+    three = set_up([("slow", SLOW), ("fast", FAST), ("other", experiment(optim={"name": "sgd", "lr": 0.3}))], Rules())
+    a = trials([0.9, 0.91, 0.9, 0.92], [1, 1.1, 1, 1.2], "A")
+    b, c = trials([0.901, 0.91, 0.9, 0.92], [1, 1, 1, 1], "B"), trials([0.9, 0.91, 0.899, 0.92], [1, 1, 1, 1.1], "C")
+    alone = [evaluate_trials(contest(), pairs(a, each)).answers[0].accuracy.p_equivalent for each in (b, c)]
+    both = evaluate_trials(three, [list(row) for row in zip(a, b, c, strict=True)]).answers
+    assert None not in alone
+    assert [one.accuracy.p_equivalent for one in both] == pytest.approx([2 * (p or 0) for p in alone])
+
+
+def test_an_accuracy_that_was_not_measured_is_no_zero(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def end_without_metrics(module: str, order: Path, log: Path, interruption: Interruption) -> int:
+        run = Path(json.loads(order.read_text())["folder"])
+        run.mkdir(parents=True)
+        (run / "trial.json").write_text("{}")
+        (run / "summary.json").write_text('{"status": "finished", "metrics": {"train_loss": 1.0}}')
+        return 0
+
+    monkeypatch.setattr("windtunnel.comparison.trials.launch", end_without_metrics)
+    with pytest.raises(RunError, match=r"0000-A of A slow ended without val_accuracy.*--metric"):
+        run_trials(contest(), tmp_path, lambda trial, position: None)
+
+
+def test_a_set_s_own_validation_images_may_be_asked_for() -> None:
+    data = {"source": {"name": "image_folder", "path": "x", "image_size": 8}}
+    designs = [("slow", experiment(data=data)), ("fast", experiment(data=data, optim={"name": "sgd", "lr": 0.2}))]
+    assert set_up(designs, Rules(metric="val_accuracy")).metric == "val_accuracy"
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing that mends things catches it."""
 

@@ -1,14 +1,19 @@
+import functools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from windtunnel.comparison import sequential
 from windtunnel.comparison.sequential import confidence_sequence, e_value, judge
 from windtunnel.comparison.statistics import (
     adjust_holm,
     bootstrap_interval,
     compare_pairs,
+    critical_t,
     hedges_correction,
     sign_flip_p,
     summarise,
@@ -86,10 +91,31 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(values):
 
 
 def test_trials_needed_reach_the_power_in_simulation():
-    n = trials_needed(1.0, 0.8)
+    planned = functools.partial(critical_t, alpha=0.05)
+    n = trials_needed(1.0, 0.8, critical=planned)
     found = np.mean([stats.ttest_1samp(draw(seed, n, 0.8), 0).pvalue < 0.05 for seed in range(800)])
     assert found == pytest.approx(0.8, abs=0.05)
-    assert trials_needed(0.0, 1.0) == 2
+    assert trials_needed(0.0, 1.0, critical=planned) == 2
+
+
+def test_trials_needed_when_one_looks_after_every_pair_are_enough_for_that_test():
+    looking = functools.partial(sequential.critical_t, alpha=0.05)
+    n = trials_needed(1.0, 0.8, critical=looking)
+    found = np.mean([any(e_value(draw(seed, n, 0.8)[:k]) >= 20 for k in range(2, n + 1)) for seed in range(300)])
+    assert 0.78 <= found <= 0.93
+    assert trials_needed(0.0, 1.0, critical=looking) == 5
+
+
+def test_hundreds_of_pairs_with_a_large_difference_have_an_e_value():
+    found = judge(list(draw(8, 400, 20.0)), margin=0.1, alpha=0.05)
+    assert (found.decision, found.e_value) == ("differs", math.inf)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8])
+def test_differences_that_do_not_vary_are_the_limit_of_ever_smaller_spread(n):
+    nearly = [1.0 + 1e-7 * (-1) ** index for index in range(n)]
+    assert e_value([1.0] * n) == pytest.approx(e_value(nearly), rel=1e-3)
+    assert (e_value([1.0] * n) >= 20) == (confidence_sequence([1.0] * n, alpha=0.05)[0] > 0)
 
 
 def test_a_comparison_of_equals_is_called_different_no_more_often_than_stated():

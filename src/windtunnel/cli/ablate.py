@@ -105,7 +105,7 @@ def describe(found: "Ablation", alpha: float) -> str:
 
 def _row(effect: "Effect", alpha: float) -> dict[str, Any]:
     points, (low, mean, high) = effect.points, percent_of_estimate(vars(effect.time))
-    confidence = f"{1 - alpha:.0%} CI"
+    confidence = f"{100 * (1 - alpha):.4g}% CI"
     return {
         "change": effect.label,
         "points": f"{points.mean:+.2f}",

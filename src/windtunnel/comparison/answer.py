@@ -1,10 +1,13 @@
 """From trials to an answer: figures, tests, and one sentence."""
 
+import functools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from windtunnel.comparison.contest import Contest, Contestant, Rules
+from windtunnel.comparison import sequential, statistics
+from windtunnel.comparison.contest import Contest, Rules
+from windtunnel.comparison.ratios import percent_more
 from windtunnel.comparison.sequential import Decision, Sequential
 from windtunnel.comparison.statistics import Paired, Summary, adjust_holm, compare_pairs, summarise, trials_needed
 from windtunnel.comparison.trials import Question, Trial, judge_all
@@ -75,7 +78,8 @@ class Answer:
         time_p: likewise.
         accuracy_finding: the answer about accuracy.
         time_finding: the answer about time.
-        trials_for_margin: pairs that would show an accuracy difference as small as the margin (power 0.8).
+        trials_for_margin: pairs that would show an accuracy difference as small as the margin (power at least 0.8) to
+            the test that gives the verdict.
         sentence: the verdict in words.
     """
 
@@ -115,13 +119,14 @@ def evaluate_trials(contest: Contest, pairs: Sequence[Sequence[Trial]]) -> Compa
         _figures(contestant.letter, contestant.name, [pair[index] for pair in pairs])
         for index, contestant in enumerate(contest.contestants)
     )
-    accuracies = [_compare_accuracy(contest, pairs, index) for index in range(1, len(contest.contestants))]
-    times = [_compare_time(contest, pairs, index) for index in range(1, len(contest.contestants))]
+    others = range(1, len(contest.contestants))
+    accuracies = _adjust_equivalence([_compare_accuracy(contest, pairs, index) for index in others])
+    times = _adjust_equivalence([_compare_time(contest, pairs, index) for index in others])
     questions = judge_all(contest, [list(pair) for pair in pairs])
     answers = tuple(
-        _answer(contest, contestant, (accuracy, accuracy_p), (time, time_p), question)
-        for contestant, accuracy, accuracy_p, time, time_p, question in zip(
-            contest.contestants[1:], accuracies, _adjusted(accuracies), times, _adjusted(times), questions, strict=True
+        _answer(contest, (figures[0], one), (accuracy, accuracy_p), (time, time_p), question)
+        for one, accuracy, accuracy_p, time, time_p, question in zip(
+            figures[1:], accuracies, _adjusted(accuracies), times, _adjusted(times), questions, strict=True
         )
     )
     return Comparison(contest.metric, len(pairs), len(pairs) < contest.rules.trials, figures, answers)
@@ -129,7 +134,7 @@ def evaluate_trials(contest: Contest, pairs: Sequence[Sequence[Trial]]) -> Compa
 
 def _answer(
     contest: Contest,
-    contestant: Contestant,
+    figures: tuple[Figures, Figures],
     accuracy: tuple[Paired, float | None],
     time: tuple[Paired, float | None],
     question: Question,
@@ -138,27 +143,34 @@ def _answer(
     scaled = Sequential(points.decision, points.e_value, 100 * points.low, 100 * points.high)
     about_accuracy, about_time = _find(contest.rules, *accuracy, scaled), _find(contest.rules, *time, question.time)
     return Answer(
-        letter=contestant.letter,
+        letter=figures[1].letter,
         accuracy=accuracy[0],
         accuracy_p=accuracy[1],
         time=time[0],
         time_p=time[1],
         accuracy_finding=about_accuracy,
         time_finding=about_time,
-        trials_for_margin=trials_needed(accuracy[0].sd, 100 * contest.rules.accuracy_margin),
-        sentence=_sentence(contest.contestants[0].label, contestant.label, about_accuracy, about_time),
+        trials_for_margin=trials_needed(
+            accuracy[0].sd, 100 * contest.rules.accuracy_margin, critical=_critical_t(contest)
+        ),
+        sentence=_sentence(*figures, about_accuracy, about_time),
     )
+
+
+def _critical_t(contest: Contest) -> Callable[[int], float]:
+    test = sequential.critical_t if contest.rules.stop_early else statistics.critical_t
+    return functools.partial(test, alpha=contest.rules.alpha / (len(contest.contestants) - 1))
 
 
 def _find(rules: Rules, paired: Paired, p: float | None, state: Sequential) -> Finding:
     if rules.stop_early:
-        name = f"{1 - rules.alpha:.0%} interval at any time"
+        name = f"{100 * (1 - rules.alpha):.4g}% interval at any time"
         evidence = f"e={state.e_value:.3g}"
         return Finding(state.decision, paired.difference, state.low, state.high, paired.margin, name, evidence)
     decision: Decision = "open"
-    if (p is None and paired.difference != 0) or (p is not None and p < rules.alpha):
+    if (paired.p_signs if p is None else p) < rules.alpha:
         decision = "differs"
-    elif paired.p_equivalent is None or paired.p_equivalent < rules.alpha:
+    elif paired.difference == 0 if paired.p_equivalent is None else paired.p_equivalent < rules.alpha:
         decision = "equivalent"
     return Finding(decision, paired.difference, paired.low, paired.high, paired.margin, "95% CI", _p(p))
 
@@ -186,7 +198,8 @@ def _mean_flops(trials: Sequence[Trial]) -> float | None:
 
 def _compare_accuracy(contest: Contest, pairs: Sequence[Sequence[Trial]], index: int) -> Paired:
     mine = [100 * pair[index].accuracy for pair in pairs]
-    return compare_pairs([100 * pair[0].accuracy for pair in pairs], mine, margin=100 * contest.rules.accuracy_margin)
+    base = [100 * pair[0].accuracy for pair in pairs]
+    return compare_pairs(base, mine, margin=100 * contest.rules.accuracy_margin)
 
 
 def _compare_time(contest: Contest, pairs: Sequence[Sequence[Trial]], index: int) -> Paired:
@@ -195,27 +208,41 @@ def _compare_time(contest: Contest, pairs: Sequence[Sequence[Trial]], index: int
     return compare_pairs(base, mine, margin=math.log1p(contest.rules.time_margin))
 
 
+def _adjust_equivalence(comparisons: Sequence[Paired]) -> list[Paired]:
+    """Return the comparisons with the p-values of their equivalence tests adjusted for all designs (Holm)."""
+    adjusted = iter(adjust_holm([one.p_equivalent for one in comparisons if one.p_equivalent is not None]))
+    return [one if one.p_equivalent is None else replace(one, p_equivalent=next(adjusted)) for one in comparisons]
+
+
 def _adjusted(comparisons: Sequence[Paired]) -> list[float | None]:
     known = [comparison.p for comparison in comparisons if comparison.p is not None]
     adjusted = iter(adjust_holm(known))
     return [None if comparison.p is None else next(adjusted) for comparison in comparisons]
 
 
-def _sentence(base: str, label: str, accuracy: Finding, time: Finding) -> str:
-    return f"Against {base}, {label} is {_about_time(time)} and {_about_accuracy(accuracy)}."
+def _sentence(base: Figures, one: Figures, accuracy: Finding, time: Finding) -> str:
+    names = f"Against {base.letter} {base.name}, {one.letter} {one.name}"
+    return f"{names} is {_about_time(time)} and {_about_accuracy(accuracy)}.{_about_divergence(base, one)}"
+
+
+def _about_divergence(base: Figures, one: Figures) -> str:
+    counts = [f"{each.diverged} of {each.letter}'s {each.accuracy.n} trials" for each in (base, one) if each.diverged]
+    if not counts:
+        return ""
+    return f" {' and '.join(counts)} diverged: they count with accuracy 0 and with the time until they stopped."
 
 
 def _about_time(found: Finding) -> str:
-    change, ends = _percent_faster(found.difference), sorted(map(_percent_faster, (found.low, found.high)))
     if found.decision == "equivalent":
         return f"equally fast within {100 * math.expm1(found.margin):.3g}%"
+    change, *ends = map(percent_more, (found.difference, found.low, found.high))
     if found.decision == "differs":
         least, most = sorted(map(abs, ends))
-        word = "faster" if change > 0 else "slower"
+        word = "faster" if change < 0 else "slower"
         return f"{abs(change):.1f}% {word} ({found.interval_name} {least:.1f} to {most:.1f}%, {found.evidence})"
     if math.isinf(found.high):
-        return f"not shown to be faster or slower ({change:+.1f}%, {_TOO_FEW})"
-    inner = f"{change:+.1f}%, {found.interval_name} {ends[0]:+.1f} to {ends[1]:+.1f}%, {found.evidence}"
+        return f"not shown to be faster or slower ({change:+.1f}% time, {_TOO_FEW})"
+    inner = f"{change:+.1f}% time, {found.interval_name} {ends[0]:+.1f} to {ends[1]:+.1f}%, {found.evidence}"
     return f"not shown to be faster or slower ({inner})"
 
 
@@ -228,11 +255,6 @@ def _about_accuracy(found: Finding) -> str:
     if found.decision == "differs":
         return f"{abs(found.difference):.2f} points {'better' if found.difference > 0 else 'worse'} ({inner})"
     return f"not shown to be better or worse ({found.difference:+.2f} points, {inner})"
-
-
-def _percent_faster(log_ratio: float) -> float:
-    """Return how much less time a ratio of times is, in percent."""
-    return 100 * (1 - math.exp(log_ratio)) if log_ratio < 700 else -math.inf
 
 
 def _p(p: float | None) -> str:

@@ -158,6 +158,7 @@ def check_same_data(contestants: Sequence[Contestant]) -> None:
 
 
 def _validates(contestant: Contestant) -> bool:
+    """Say whether it is sure that images are held out for choosing; of a set's own, only its files can tell."""
     experiment = contestant.experiment
     return experiment.data.split.model_dump().get("validation", 0) > 0 and experiment.train.validate_every > 0
 
@@ -166,7 +167,8 @@ def _check_measured(contestants: Sequence[Contestant], metric: Metric) -> None:
     for contestant in contestants:
         if metric == "test_accuracy" and not contestant.experiment.evaluate.test:
             raise UsageError(f"{contestant.label} does not read its test images: set evaluate.test=true")
-        if metric == "val_accuracy" and not _validates(contestant):
+        may_validate = contestant.experiment.data.may_have_validation and contestant.experiment.train.validate_every > 0
+        if metric == "val_accuracy" and not may_validate:
             raise UsageError(
                 f"{contestant.label} has no validation: set data.split.validation and train.validate_every above 0, "
                 "or compare by --metric test_accuracy"

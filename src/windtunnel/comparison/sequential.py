@@ -14,6 +14,8 @@ from typing import Literal
 PRIOR_VARIANCE = 1.0
 """Of the effect in standard deviations; a wider prior finds large effects sooner and small ones later."""
 
+_LARGEST_EXPONENT = 700.0
+
 Decision = Literal["differs", "equivalent", "open"]
 
 
@@ -50,16 +52,22 @@ def judge(differences: Sequence[float], *, margin: float, alpha: float) -> Seque
 
 
 def e_value(differences: Sequence[float]) -> float:
-    """Return the evidence against a mean of 0: 1 says nothing, 20 is a p-value of 0.05 that survives any stopping."""
+    """Return the evidence against a mean of 0: 1 says nothing, 20 is a p-value of 0.05 that survives any stopping.
+
+    Differences that do not vary are the limit of ever smaller spread: two of them are evidence of 1.7, not without end.
+    """
     n = len(differences)
     if n < 2:
         return 1.0
     mean, error = _mean_and_error(differences)
+    shrink = 1 / (1 + n * PRIOR_VARIANCE)
     if error == 0:
-        return math.inf if mean else 1.0
-    degrees, shrink = n - 1, 1 / (1 + n * PRIOR_VARIANCE)
-    x = (mean / error) ** 2 / degrees
-    return math.exp(0.5 * math.log(shrink) + 0.5 * n * (math.log1p(x) - math.log1p(shrink * x)))
+        growth = -math.log(shrink) if mean else 0.0
+    else:
+        x = (mean / error) ** 2 / (n - 1)
+        growth = math.log1p(x) - math.log1p(shrink * x)
+    exponent = 0.5 * math.log(shrink) + 0.5 * n * growth
+    return math.exp(exponent) if exponent < _LARGEST_EXPONENT else math.inf
 
 
 def confidence_sequence(differences: Sequence[float], *, alpha: float) -> tuple[float, float]:
@@ -70,13 +78,22 @@ def confidence_sequence(differences: Sequence[float], *, alpha: float) -> tuple[
     n = len(differences)
     if n < 2:
         return -math.inf, math.inf
+    critical = critical_t(n, alpha=alpha)
+    if math.isinf(critical):
+        return -math.inf, math.inf
     mean, error = _mean_and_error(differences)
+    return mean - critical * error, mean + critical * error
+
+
+def critical_t(n: int, *, alpha: float) -> float:
+    """Return the t statistic of ``n`` differences whose e-value is ``1 / alpha``; infinite where none has that much.
+
+    >>> critical_t(4, alpha=0.05), round(critical_t(10, alpha=0.05), 2)
+    (inf, 3.94)
+    """
     shrink = 1 / (1 + n * PRIOR_VARIANCE)
     ratio = math.exp(2 / n * (-math.log(alpha) - 0.5 * math.log(shrink)))
-    if shrink * ratio >= 1:
-        return -math.inf, math.inf
-    width = error * math.sqrt((n - 1) * (ratio - 1) / (1 - shrink * ratio))
-    return mean - width, mean + width
+    return math.sqrt((n - 1) * (ratio - 1) / (1 - shrink * ratio)) if shrink * ratio < 1 else math.inf
 
 
 def _mean_and_error(differences: Sequence[float]) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Statistics of trials: intervals, paired tests, equivalence, corrections, power."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,25 +153,32 @@ def hedges_correction(n: int) -> float:
     )
 
 
-def trials_needed(sd: float, difference: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Return the pairs that show a true ``difference`` with the given power in a two-sided paired t-test.
+def critical_t(n: int, *, alpha: float) -> float:
+    """Return the t statistic above which the two-sided t-test of ``n`` differences finds one."""
+    return float(stats.t.isf(alpha / 2, n - 1))
+
+
+def trials_needed(sd: float, difference: float, *, critical: Callable[[int], float], power: float = 0.8) -> int:
+    """Return the pairs with which a two-sided paired test shows a true ``difference`` with the given power.
+
+    A test that looks after every pair has at least that power, since it may also have found it before.
 
     Args:
         sd: standard deviation of the differences.
         difference: the true difference, above 0.
-        alpha: error of the first kind.
+        critical: the t statistic that this many pairs must exceed, of the test that will judge them.
         power: probability of finding the difference.
     """
     n = 2
-    while _power(n, abs(difference) / sd if sd > 0 else math.inf, alpha) < power and n < 1_000_000:
+    while _power(n, abs(difference) / sd if sd > 0 else math.inf, critical(n)) < power and n < 1_000_000:
         n = n + 1 if n < 200 else math.ceil(1.05 * n)
     return n
 
 
-def _power(n: int, effect: float, alpha: float) -> float:
-    if math.isinf(effect):
-        return 1.0
-    critical, shift = stats.t.isf(alpha / 2, n - 1), effect * math.sqrt(n)
+def _power(n: int, effect: float, critical: float) -> float:
+    if math.isinf(effect) or math.isinf(critical):
+        return float(math.isfinite(critical))
+    shift = effect * math.sqrt(n)
     return float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
 
 

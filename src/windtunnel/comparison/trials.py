@@ -196,15 +196,27 @@ def _run_process(
 
 
 def _read_trial(contest: Contest, contestant: Contestant, run: Path, seed: int) -> Trial:
+    """Return the trial that ended in ``run``.
+
+    Raises:
+        RunError: it measured no such accuracy, since the data hold no images for it.
+    """
     noted = json.loads((run / "trial.json").read_text(encoding="utf-8"))
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    diverged = summary["status"] == "diverged"
+    if not diverged and contest.metric not in summary["metrics"]:
+        raise RunError(
+            f"trial {run.name} of {contestant.label} ended without {contest.metric}: its data have no such part, or "
+            "its last epoch was not validated; choose another --metric, or hold images out (data.split.validation=0.1) "
+            "and validate every epoch"
+        )
     return Trial(
         letter=contestant.letter,
         seed=seed,
         folder=run,
-        accuracy=float(summary["metrics"].get(contest.metric, 0.0)) if summary["status"] == "finished" else 0.0,
+        accuracy=0.0 if diverged else float(summary["metrics"][contest.metric]),
         seconds=summary["seconds"] | {"cold_start": noted["cold_start_seconds"]},
-        diverged=summary["status"] == "diverged",
+        diverged=diverged,
         resumed=noted["resumed"],
         machine=noted["machine"],
         load=noted["before"]["load"],

@@ -51,7 +51,7 @@ def plot_effects(bars: Sequence[Bar], *, n: int, confidence: float) -> Figure:
         for axes in (left, right):
             axes.axvline(0, color="#555555", linewidth=1)
             axes.grid(axis="y", visible=False)
-        figure.suptitle(f"{n} seeds, {confidence:.0%} t-intervals", fontsize="medium")
+        figure.suptitle(f"{n} seeds, {100 * confidence:.4g}% t-intervals", fontsize="medium")
     return figure
 
 
