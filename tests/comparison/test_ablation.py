@@ -94,6 +94,14 @@ def test_too_many_changes_for_a_factorial_are_refused() -> None:
         plan_variants(BASE, many, "factorial")
 
 
+@pytest.mark.parametrize("design", ["leave_one_out", "factorial"])
+def test_changes_that_undo_each_other_are_not_combined(design: Any) -> None:
+    both = [Change("low", ((["optim", "lr"], 0.01),)), Change("high", ((["optim", "lr"], 0.3),))]
+    with pytest.raises(UsageError, match=r"'low' and 'high' both set optim\.lr"):
+        plan_variants(BASE, both, design)
+    assert len(plan_variants(BASE, both, "one_at_a_time")) == 3
+
+
 def test_an_unknown_field_is_named_with_its_change_and_a_near_name() -> None:
     with pytest.raises(ConfigError, match=r"change 'odd'[^$]*optim\.momentumm[^$]*did you mean 'momentum'"):
         plan_variants(BASE, [*CHANGES, Change("odd", ((["optim", "momentumm"], 0.1),))], "one_at_a_time")

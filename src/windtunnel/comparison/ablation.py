@@ -109,7 +109,7 @@ def plan_variants(base: Mapping[str, Any], changes: Sequence[Change], design: De
     """Return what is trained, the variant that the others are compared with first, each checked.
 
     Raises:
-        UsageError: more changes than a full factorial design can take.
+        UsageError: more changes than a full factorial design can take, or two that set one field and are combined.
         ConfigError: a change names an unknown field or gives a bad value.
     """
     names = [change.name for change in changes]
@@ -118,6 +118,8 @@ def plan_variants(base: Mapping[str, Any], changes: Sequence[Change], design: De
             f"--design factorial: {len(names)} changes make {2 ** len(names)} variants; use at most {_MOST_FACTORS} "
             "changes, or one_at_a_time"
         )
+    if design != "one_at_a_time":
+        _check_apart(changes)
     for name in names:
         _build(base, changes, {name})  # so that a fault is reported for its change alone
     return [
@@ -228,6 +230,18 @@ def _adjust(estimates: Sequence[Estimate]) -> list[Estimate]:
         Estimate(one.mean, one.sd, one.low, one.high, one.p, None if one.p is None else next(adjusted))
         for one in estimates
     ]
+
+
+def _check_apart(changes: Sequence[Change]) -> None:
+    """Refuse changes to be combined of which the later would undo a part of the earlier."""
+    for one, other in itertools.combinations(changes, 2):
+        values = {".".join(path): value for path, value in one.fields}
+        for path, value in other.fields:
+            if values.get(field := ".".join(path), value) != value:
+                raise UsageError(
+                    f"changes {one.name!r} and {other.name!r} both set {field}, so together only the later would count; "
+                    "make them one change, or use --design one_at_a_time"
+                )
 
 
 def _subsets(names: Sequence[str], design: Design) -> list[set[str]]:
