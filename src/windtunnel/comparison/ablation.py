@@ -239,7 +239,7 @@ def _check_apart(changes: Sequence[Change]) -> None:
         for path, value in other.fields:
             if values.get(field := ".".join(path), value) != value:
                 raise UsageError(
-                    f"changes {one.name!r} and {other.name!r} both set {field}, so together only the later would count; "
+                    f"changes {one.name!r} and {other.name!r} both set {field}, so together only the later counts; "
                     "make them one change, or use --design one_at_a_time"
                 )
 
