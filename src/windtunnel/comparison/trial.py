@@ -10,10 +10,12 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+import pynvml
 import torch
 
 from windtunnel.comparison.flops import count_training_flops
@@ -32,6 +34,8 @@ from windtunnel.training.time_steps import time_steps
 
 _WARM_UP_UPDATES = 2
 
+Answer = TypeVar("Answer", int, str)
+
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return what must not change between trials."""
@@ -45,24 +49,30 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 
 def read_conditions(device: torch.device) -> dict[str, Any]:
-    """Return what may change while trials run: load, clocks, power, temperature."""
+    """Return what may change while trials run: load, clocks, power, temperature; None for what a GPU does not tell."""
     conditions: dict[str, Any] = {"time": round(time.time(), 3), "load": os.getloadavg()[0]}
     frequency = psutil.cpu_freq()
     if frequency is not None:
         conditions["cpu_mhz"] = round(frequency.current)
     if device.type == "cuda":
         conditions |= {
-            "driver": _read_driver(),
-            "sm_mhz": torch.cuda.clock_rate(device),
-            "milliwatts": torch.cuda.power_draw(device),
-            "celsius": torch.cuda.temperature(device),
+            "driver": _answer_of(_read_driver),
+            "sm_mhz": _answer_of(torch.cuda.clock_rate, device),
+            "milliwatts": _answer_of(torch.cuda.power_draw, device),
+            "celsius": _answer_of(torch.cuda.temperature, device),
         }
     return conditions
 
 
-def _read_driver() -> str:
-    import pynvml
+def _answer_of(ask: Callable[..., Answer], *arguments: torch.device) -> Answer | None:
+    """Return what the driver says, or None where it does not: of slices of a GPU, of virtual ones, without NVML."""
+    try:
+        return ask(*arguments)
+    except (RuntimeError, ImportError, pynvml.NVMLError):
+        return None
 
+
+def _read_driver() -> str:
     pynvml.nvmlInit()
     try:
         return str(pynvml.nvmlSystemGetDriverVersion())
