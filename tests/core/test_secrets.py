@@ -1,9 +1,12 @@
+import errno
+import io
 import string
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windtunnel.core.secrets import hide_in_words, hide_secrets
+from windtunnel.core.secrets import hide_in_words, hide_secrets, print_failure
 
 SECRETS = st.text(string.ascii_letters + string.digits, min_size=8, max_size=40)
 NAMES = st.sampled_from(
@@ -47,3 +50,16 @@ def test_ordinary_words_stay():
         "a=b://c",
     ]
     assert hide_in_words(words, {"PATH": "/usr/bin:/bin", "MONKEY": "short", "HOME": "/home/me"}) == words
+
+
+def test_what_a_full_disk_does_not_take_of_a_traceback_raises_nothing(monkeypatch):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    try:
+        raise ValueError("what went wrong")
+    except ValueError:
+        print_failure()
+    assert "what went wrong" in sys.stderr.getvalue()

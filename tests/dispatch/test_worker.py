@@ -75,6 +75,17 @@ def test_what_cannot_be_run_is_said(tmp_path, capfd):
     assert "Traceback" in capfd.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
+def test_a_log_on_a_full_disk_does_not_change_how_the_worker_ends(tmp_path):
+    order = make_order(tmp_path, digits(device="cuda:99"))
+    order.write(tmp_path / "order.json")
+    with Path("/dev/full").open("w") as full:
+        command = [*WORKER, str(tmp_path / "order.json")]
+        worker = subprocess.run(command, stdout=full, stderr=full, timeout=240, check=False)
+    assert worker.returncode == 2
+    assert read_result(Path(order.result)).cause == "usage"
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "code"),
     [

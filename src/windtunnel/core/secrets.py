@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 HIDDEN = "***"
@@ -49,9 +50,13 @@ def hide_in_words(words: Sequence[str], environment: Mapping[str, str] | None = 
 
 
 def print_failure() -> None:
-    """Write the exception being handled, with its traceback, to standard error, without secrets."""
-    sys.stderr.write(hide_secrets(traceback.format_exc()))
-    sys.stderr.flush()
+    """Write the exception being handled, with its traceback, to standard error, without secrets.
+
+    Standard error may be a file on the disk that is full: what it does not take is lost, and raises nothing more.
+    """
+    with suppress(OSError):
+        sys.stderr.write(hide_secrets(traceback.format_exc()))
+        sys.stderr.flush()
 
 
 def hide_in_tracebacks() -> None:

@@ -22,7 +22,7 @@ from typing import NoReturn
 from windtunnel.core.files import lacks_space
 from windtunnel.core.secrets import print_failure
 from windtunnel.dispatch.order import GATE_CLOSED_EXIT, STORAGE_EXIT, Order
-from windtunnel.dispatch.worker import listen_for_stack_requests, run_order
+from windtunnel.dispatch.worker import flush_log, listen_for_stack_requests, run_order
 
 PRELOADED = (
     "torch",
@@ -131,8 +131,7 @@ def _become_worker(order: Path, log: Path, gate: int) -> NoReturn:
         print_failure()
         code = STORAGE_EXIT if lacks_space(error) else 1
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_log()
         os._exit(code)
 
 

@@ -138,6 +138,17 @@ def run_order(order: Order) -> int:
     return exit_code
 
 
+def flush_log() -> bool:
+    """Write out what was printed and return whether the log, which may be on a full disk, took it."""
+    taken = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            taken = False
+    return taken
+
+
 def listen_for_stack_requests() -> None:
     """Write every thread's stack to the log when SIGUSR1 asks for it, as it does before a hung worker is killed."""
     faulthandler.register(signal.SIGUSR1, all_threads=True)
@@ -146,7 +157,10 @@ def listen_for_stack_requests() -> None:
 def main() -> None:
     """Carry out the order whose path is the only argument."""
     listen_for_stack_requests()
-    sys.exit(run_order(Order.read(Path(sys.argv[1]))))
+    code = run_order(Order.read(Path(sys.argv[1])))
+    if not flush_log():  # Python would try once more and make of any exit code one of its own
+        os._exit(code)
+    sys.exit(code)
 
 
 def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:

@@ -60,9 +60,11 @@ def _holds_more(conv: nn.Conv2d) -> bool:
     """Say whether ``conv`` has hooks, weights or attributes that torch's own has not, which would be lost."""
     plain = nn.Conv2d(1, 1, 1, device="meta")
     hooks = (conv._forward_hooks, conv._forward_pre_hooks, conv._backward_hooks, conv._backward_pre_hooks)
-    held = (vars(conv), conv._parameters, conv._buffers, conv._modules)
-    known = (vars(plain), plain._parameters, plain._buffers, plain._modules)
-    return any(hooks) or any(mine.keys() != torchs.keys() for mine, torchs in zip(held, known, strict=True))
+    return any(hooks) or _names_held(conv) != _names_held(plain)
+
+
+def _names_held(conv: nn.Conv2d) -> list[set[str]]:
+    return [set(held) for held in (vars(conv), conv._parameters, conv._buffers, conv._modules)]
 
 
 def _padding(conv: nn.Conv2d) -> int:
