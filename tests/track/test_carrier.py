@@ -39,6 +39,12 @@ def test_a_run_killed_within_a_line_ends_as_crashed(start):
     assert said == [("note", "in seen.jsonl")]
 
 
+def test_a_run_killed_within_its_first_line_was_never_begun():
+    sink = Recording()
+    carry(['{"event": "start", "na'], sink, lambda kind, text: pytest.fail(text))
+    assert not hasattr(sink, "folder")
+
+
 def test_a_failed_epoch_is_said_and_the_next_one_still_handed_over(start):
     epochs = [{"event": "epoch", "step": step, "metrics": {}} for step in (1, 2)]
     end = {"event": "finish", "status": "finished", "metrics": {}, "summary": {}}

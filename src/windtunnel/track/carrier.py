@@ -32,7 +32,7 @@ def main() -> None:
 
 def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
     """Hand the event of every whole line to ``sink``; a failure after the start is said and the next handed over."""
-    ended = False
+    open_run = False
     for line in lines:
         if not line.endswith("\n"):  # the run's process was killed within a line
             break
@@ -44,8 +44,8 @@ def carry(lines: Iterable[str], sink: Sink, say: Say) -> None:
                 raise
             print_failure()
             say("failed", _describe(error))
-        ended = event["event"] == "finish"
-    if not ended:  # the run's process was killed
+        open_run = event["event"] != "finish"
+    if open_run:  # the run's process was killed
         sink.finish("crashed", {}, {})
 
 

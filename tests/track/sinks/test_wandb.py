@@ -110,6 +110,7 @@ def test_without_a_key_the_run_is_kept_offline(run_folder, tmp_path, monkeypatch
     record.write_text('{"name": "wandb", "id": "abcd1234"}')
     start |= {"folder": str(run_folder), "record": str(record), "start_step": 0}
     command = [sys.executable, "-m", "windtunnel.track.carrier", "windtunnel.track.sinks.wandb:WandbSink"]
-    ended = subprocess.run(command, input=json.dumps(start), capture_output=True, text=True, check=True)
+    ended = subprocess.run(command, input=json.dumps(start) + "\n", capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
     assert "kept offline" in json.loads(ended.stdout.splitlines()[0])["note"]
     assert list((run_folder / "wandb").glob("offline-run-*-abcd1234"))
