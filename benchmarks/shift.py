@@ -50,7 +50,7 @@ def measure(run: str, *, tta: str, max_images: int) -> dict[str, object]:
         reference, measured = measure_corruptions(parts, part="validation", max_images=max_images, seed=0)
         choice = choose_estimator(reference, measured)
         test = parts.data.test.head(max_images)
-        clean = (predict_images(parts, test.images).argmax(1) == test.labels).double().mean().item()
+        clean = (predict_images(parts.classifier, test.images).argmax(1) == test.labels).double().mean().item()
         # another seed: not even the noise is shared with the copies the estimators were fitted on
         found = list(iterate_corruptions(parts, test, parts.data.ids["test"][: len(test)], reference, seed=1))
     held_out = [each for each in found if each.half == "judging"]

@@ -1,6 +1,7 @@
 """Predicting with several runs, in a competition's form, and what is refused before a network is loaded."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object) -> None:
         raise AssertionError("a network was loaded")
 
-    monkeypatch.setattr(predicting, "load_trained", refuse)
+    monkeypatch.setattr(predicting, "load_classifier", refuse)
 
 
 def _read(path: Path) -> list[list[str]]:
@@ -97,13 +98,13 @@ def test_a_place_that_cannot_be_written_costs_no_network(runs, images, tmp_path,
 
 @pytest.mark.usefixtures("no_network")
 def test_runs_of_other_classes_are_refused_and_the_difference_is_named(runs, images, tmp_path):
-    np.savez(tmp_path / "set.npz", images=np.zeros((8, 8, 8), np.uint8), labels=np.arange(8) % 2)
     other = tmp_path / "other"
     (other / "checkpoints").mkdir(parents=True)
     (other / "checkpoints" / "last.safetensors").touch()
-    (other / "env.json").write_text((runs[0] / "env.json").read_text())
-    config = (runs[0] / "config.yaml").read_text()
-    (other / "config.yaml").write_text(config.replace("name: digits", f"name: npz, path: {tmp_path / 'set.npz'}"))
+    (other / "config.yaml").write_text((runs[0] / "config.yaml").read_text())
+    environment = json.loads((runs[0] / "env.json").read_text())
+    environment["data"] |= {"name": "set", "classes": ["ant", "bee"]}
+    (other / "env.json").write_text(json.dumps(environment))
     with pytest.raises(UsageError, match=r"other classes.*10 classes of digits, 2 of set"):
         predict([runs[0], other], images=images, out=tmp_path / "out.csv")
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.errors import DataError
+from windtunnel.errors import CheckpointError, DataError
 from windtunnel.training.inspect import evaluate
+from windtunnel.training.predict import predict
 from windtunnel.training.run import resume, train
 
 
@@ -63,3 +64,27 @@ def test_what_an_older_version_did_not_note_is_not_held_against_it(folder: Path,
         noted = {key: environment["data"][key] for key in ("name", "digest", "splits")}
     path.write_text(json.dumps({**environment, "data": noted}))
     assert resume(folder).summary["status"] == "finished"
+
+
+def test_images_are_predicted_where_the_data_set_is_not(folder: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "new.npy", np.random.default_rng(1).integers(0, 256, (3, 8, 8), dtype=np.uint8))
+    answers = []
+    for _ in range(2):
+        assert predict(folder, images=tmp_path / "new.npy", out=tmp_path / "out.csv", probabilities=True) == 3
+        answers.append((tmp_path / "out.csv").read_text())
+        (tmp_path / "own.npz").unlink(missing_ok=True)
+    assert answers[0] == answers[1]
+    assert "p_bee" in answers[0] or "bee" in answers[0].splitlines()[0]
+
+
+DAMAGE = [{"classes": ["ant"] * 2}, {"mean": "x"}, {"image_size": [8]}, None]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=["classes-alike", "words", "one-side", "nothing"])
+def test_a_damaged_note_is_said(folder: Path, tmp_path: Path, damage: dict[str, Any] | None) -> None:
+    np.save(tmp_path / "new.npy", np.zeros((3, 8, 8), dtype=np.uint8))
+    environment = json.loads((folder / "env.json").read_text())
+    noted = damage and {**environment["data"], **damage}
+    (folder / "env.json").write_text(json.dumps({**environment, "data": noted}))
+    with pytest.raises((CheckpointError, DataError), match=r"env\.json does not say|more than one class"):
+        predict(folder, images=tmp_path / "new.npy", out=tmp_path / "out.csv")

@@ -3,28 +3,23 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.optim import Optimizer
 
-from windtunnel.config.base import Component
 from windtunnel.config.experiment import Experiment
 from windtunnel.core.device import DTYPES, describe_device
 from windtunnel.core.reports import RunInfo
-from windtunnel.core.rng import derive_seed, seeded
 from windtunnel.core.types import DataInitialised
 from windtunnel.data.open import OpenedData, open_data
 from windtunnel.data.placement import Placement, choose_placement
 from windtunnel.data.sharing import use_shared_parts
 from windtunnel.errors import ConfigError, ModelError, Problem
 from windtunnel.evaluation.tta import Views
-from windtunnel.models.budget import check_budget
-from windtunnel.models.external import check_logits
 from windtunnel.models.shapes import in_mode, infer_shape, on_meta
-from windtunnel.models.winograd.use import check_can_use, use_winograd
+from windtunnel.models.winograd.use import check_can_use
 from windtunnel.optim.averaging import Averaging
 from windtunnel.optim.ema import MovingAverage
 from windtunnel.optim.groups import put_rates_on_device, scale_learning_rates
@@ -33,6 +28,7 @@ from windtunnel.optim.optimizers import zero_momentum
 from windtunnel.optim.schedules import Schedule
 from windtunnel.training.graph import check_can_compile, check_can_record
 from windtunnel.training.loaders import ImageLoader, build_loader
+from windtunnel.training.network import Classifier, build_model, build_views
 from windtunnel.training.precision import Precision
 from windtunnel.training.sharing import check_last_batch, check_sharing
 from windtunnel.training.team import ALONE, Team
@@ -67,6 +63,20 @@ class Parts:
         """Return the height and width that progressive resizing wants after ``step`` updates; None is full size."""
         epoch = step / self.steps_per_epoch
         return next((size for start, size in reversed(self.experiment.train.resize) if start <= epoch + 1e-9), None)
+
+    @property
+    def classifier(self) -> Classifier:
+        """The network with what answering takes."""
+        return Classifier(
+            experiment=self.experiment,
+            device=self.device,
+            precision=self.precision,
+            model=self.model,
+            views=self.views,
+            spec=self.data.spec,
+            mean=self.data.mean,
+            std=self.data.std,
+        )
 
     def info(self, folder: str, start_step: int) -> RunInfo:
         """Return what trackers are told at the start."""
@@ -103,7 +113,7 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
     _check_watched(experiment, data)
     _check_class_weights(experiment, len(data.spec.class_names))
     check_last_batch(experiment, len(data.train), team.size)
-    model = build_model(experiment, data, precision)
+    model = build_model(experiment, data.spec, precision)
     _check_resize(experiment, model, data.spec.channels)
     _check_smallest_part(experiment, model, data, team)
     placement = choose_placement(experiment.data.placement, data.train.num_bytes, device, sharing=sharing)
@@ -128,17 +138,10 @@ def assemble(experiment: Experiment, *, cache_dir: Path | None = None, team: Tea
         averaging=averaging.build(model=model) if averaging else None,
         ema=MovingAverage(model, experiment.ema) if experiment.ema else None,
         scaler=precision.scaler(),
-        views=_build_views(experiment, data),
+        views=build_views(experiment, data.spec),
         steps_per_epoch=len(loader),
         total_steps=math.ceil(experiment.train.epochs * len(loader)),
     )
-
-
-def _build_views(experiment: Experiment, data: OpenedData) -> Views:
-    """Build the views of test-time augmentation; some do not fit every image size."""
-    views: Views = experiment.evaluate.tta.build()
-    views.check(*data.spec.image_size)
-    return views
 
 
 def _check_watched(experiment: Experiment, data: OpenedData) -> None:
@@ -218,51 +221,6 @@ def _check_something_trains(experiment: Experiment, optimizer: Optimizer) -> Non
     if None not in ends and max(ends) < experiment.train.epochs:
         message = f"freeze every parameter before train.epochs={experiment.train.epochs:g}; leave something to train"
         raise ConfigError("experiment", [Problem("optim.groups", message, f"train_epochs {max(ends):g}")])
-
-
-def build_model(experiment: Experiment, data: OpenedData, precision: Precision) -> nn.Module:
-    """Return the network with its seeded start weights, on the device and in the run's format."""
-    channels, height, width = data.train.image_shape
-    with seeded(derive_seed(experiment.seed, "init")):
-        model = _build_network(
-            experiment.model, num_classes=len(data.spec.class_names), in_channels=channels, image_size=(height, width)
-        )
-    if experiment.budget is not None:
-        check_budget(
-            experiment.budget, model, input_shape=(channels, height, width), batch_size=experiment.data.batch_size
-        )
-    model = precision.convert(model)
-    if experiment.runtime.channels_last:
-        lay_out_channels_last(model)
-    if experiment.runtime.convolution == "winograd":
-        use_winograd(model)
-    if experiment.runtime.compile != "off":
-        model.compile(mode=experiment.runtime.compile)
-    return model
-
-
-def _build_network(config: Component, **context: Any) -> nn.Module:
-    """Build the network; what a user's own one cannot be built with is said as a fault of the config."""
-    try:
-        model: nn.Module = config.build(**context)
-        if not config.target.startswith("windtunnel."):
-            classes = context["num_classes"]
-            check_logits(model, in_shape=(context["in_channels"], *context["image_size"]), num_classes=classes)
-    except ModelError as error:
-        raise ModelError(str(error) if str(error).startswith("model") else f"model: {error}") from None
-    except TypeError as error:
-        if config.target.startswith("windtunnel."):
-            raise
-        takes = ", ".join([*(field for field in type(config).model_fields if field != "name"), *context])
-        raise ModelError(f"model {config.name}: {config.target} has to take {takes} as keywords: {error}") from error
-    return model
-
-
-def lay_out_channels_last(model: nn.Module) -> None:
-    """Give every filter bank the memory layout that convolutions of channels-last images want."""
-    for parameter in model.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def initialise_from_data(parts: Parts) -> None:

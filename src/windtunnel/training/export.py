@@ -170,7 +170,7 @@ def _write_onnx(path: Path, parts: Parts, held: Part) -> float:
         program.save(path)
         session = import_object("onnxruntime:InferenceSession")(str(path), providers=["CPUExecutionProvider"])
         answers = _ask(held, lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]))
-    return _check(answers, predict_images(parts, held.images))
+    return _check(answers, predict_images(parts.classifier, held.images))
 
 
 def _write_program(path: Path, parts: Parts, held: Part) -> float:
@@ -180,7 +180,7 @@ def _write_program(path: Path, parts: Parts, held: Part) -> float:
         with path.open("rb") as file:
             loaded = torch.export.load(file).module()
         answers = _ask(held, loaded)
-    return _check(answers, predict_images(parts, held.images))
+    return _check(answers, predict_images(parts.classifier, held.images))
 
 
 def _trace(parts: Parts, held: Part) -> torch.export.ExportedProgram:
@@ -197,13 +197,13 @@ def _ask(held: Part, ask: Callable[[Tensor], Tensor]) -> Float[Tensor, "n k"]:
 
 
 def _write_weights(path: Path, parts: Parts, held: Part) -> float:
-    expected = predict_images(parts, held.images)
+    expected = predict_images(parts.classifier, held.images)
     save_weights(path, parts.model)
     with torch.no_grad():
         for parameter in parts.model.parameters():
             parameter.zero_()
     load_weights(path, parts.model)
-    return _check(predict_images(parts, held.images), expected)
+    return _check(predict_images(parts.classifier, held.images), expected)
 
 
 _WRITERS: dict[ExportFormat, Callable[[Path, Parts, Part], float]] = {
@@ -249,7 +249,7 @@ def _gather_facts(
     validation = parts.data.validation
     accuracy = None
     if validation is not None:
-        answers = predict_images(parts, validation.images).argmax(1)
+        answers = predict_images(parts.classifier, validation.images).argmax(1)
         accuracy = (answers == validation.labels).double().mean().item()
     packages = ("torch", "windtunnel", *(_ONNX_PACKAGES if format == "onnx" else ()))
     data = parts.data

@@ -20,10 +20,11 @@ from windtunnel.data.submission import LabelForm, Layout, plan_submission, write
 from windtunnel.data.unlabelled import UnlabelledImages, read_images
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.evaluation.predict import predict_logits
-from windtunnel.training.assemble import Parts
 from windtunnel.training.environment import process_settings
 from windtunnel.training.folder import RunFolder, open_run
-from windtunnel.training.trained import Weights, WeightsChoice, choose_weights, load_trained, with_tta
+from windtunnel.training.network import Classifier
+from windtunnel.training.same_data import read_noted
+from windtunnel.training.trained import Weights, WeightsChoice, choose_weights, load_classifier, with_tta
 
 _DIFFERENCES_SHOWN = 3
 
@@ -53,7 +54,8 @@ def predict(
 ) -> int:
     """Write ``out``, a CSV with a row for each image, and return its number of rows.
 
-    Everything that can be refused without a network is refused before one is loaded.
+    Everything that can be refused without a network is refused before one is loaded. The data sets that the runs were
+    trained on need not be there.
 
     Args:
         runs: run folder, its name, or ``last``; of several the mean of their probabilities is taken.
@@ -92,7 +94,7 @@ def open_members(
 
     Raises:
         UsageError: there is none, or two have other classes, channels or image sizes.
-        CheckpointError: one has not kept ``weights``.
+        CheckpointError: one has not kept ``weights``, or not noted what it was trained on.
     """
     if not runs:
         raise UsageError("no run to predict with; name one or more")
@@ -103,7 +105,7 @@ def open_members(
         kept = choose_weights(folder, experiment, weights)
         if not (folder.checkpoints / f"{kept}.safetensors").is_file():
             raise CheckpointError(f"{folder.path} has no {kept} weights in {folder.checkpoints.name}")
-        members.append(Member(folder, experiment, kept, experiment.data.source.build().load(None).spec))
+        members.append(Member(folder, experiment, kept, read_noted(folder.path).spec))
     for member in members[1:]:
         _check_alike(members[0], member)
     return tuple(members)
@@ -116,32 +118,32 @@ def read_unlabelled(path: Path, members: Sequence[Member]) -> UnlabelledImages:
     return read_images(path, like=members[0].spec, resize=resized_in_training)
 
 
-def predict_images(parts: Parts, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+def predict_images(classifier: Classifier, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
     """Return the logits of ``images`` on the CPU, the run's views averaged."""
     size = len(images)
-    resident = ImageBytes(images.to(parts.device), torch.zeros(size, dtype=torch.int64, device=parts.device))
+    resident = ImageBytes(images.to(classifier.device), torch.zeros(size, dtype=torch.int64, device=classifier.device))
     transform = build_transform(
         (),
         resident.images,
-        mean=parts.data.mean,
-        std=parts.data.std,
-        num_classes=len(parts.data.spec.class_names),
+        mean=classifier.mean,
+        std=classifier.std,
+        num_classes=len(classifier.spec.class_names),
         seed=0,
-        dtype=parts.precision.image_dtype,
-        channels_last=parts.experiment.runtime.channels_last,
+        dtype=classifier.precision.image_dtype,
+        channels_last=classifier.experiment.runtime.channels_last,
     )
     batching = Batching(
-        torch.arange(size), parts.experiment.evaluate.batch_size, seed=0, shuffle=False, drop_last=False
+        torch.arange(size), classifier.experiment.evaluate.batch_size, seed=0, shuffle=False, drop_last=False
     )
     loader = ResidentLoader(resident, transform, batching)
-    autocast: AbstractContextManager[None] = parts.precision.autocast()
-    return predict_logits(parts.model, loader, parts.views, autocast=autocast).cpu()
+    autocast: AbstractContextManager[None] = classifier.precision.autocast()
+    return predict_logits(classifier.model, loader, classifier.views, autocast=autocast).cpu()
 
 
 def _predict_with(member: Member, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
     with process_settings(member.experiment.runtime):
-        parts = load_trained(member.folder, member.experiment, member.weights)
-        logits = predict_images(parts, images)
+        classifier = load_classifier(member.folder, member.experiment, member.weights)
+        logits = predict_images(classifier, images)
     if not torch.isfinite(logits).all():
         raise CheckpointError(
             f"{member.folder.path}: its {member.weights} weights give no finite numbers; the run diverged"

@@ -152,7 +152,7 @@ def evaluate_shift(
         choice = choose_estimator(reference, measured)
         found = None
         if target is not None and unlabelled is not None:
-            logits = predict_images(parts, unlabelled.images)
+            logits = predict_images(parts.classifier, unlabelled.images)
             found = _estimate_target(str(target), logits, reference, choice)
     result = ShiftResult(
         folder=member.folder.path,
@@ -179,7 +179,7 @@ def measure_corruptions(
         UsageError: the run has no such part.
     """
     held = _part(parts, part, max_images)
-    reference = fit_reference(predict_images(parts, held.images), held.labels)
+    reference = fit_reference(predict_images(parts.classifier, held.images), held.labels)
     return reference, list(iterate_corruptions(parts, held, parts.data.ids[part][: len(held)], reference, seed))
 
 
@@ -191,7 +191,9 @@ def iterate_corruptions(
     with progress_bar("corrupting and predicting", len(corruptions) * len(SEVERITIES)) as advance:
         for corruption in corruptions:
             for severity in SEVERITIES:
-                logits = predict_images(parts, corrupt(held.images, corruption, severity, ids=ids, seed=seed))
+                logits = predict_images(
+                    parts.classifier, corrupt(held.images, corruption, severity, ids=ids, seed=seed)
+                )
                 accuracy = (logits.argmax(1) == held.labels).double().mean().item()
                 signals = read_signals(logits, reference)
                 yield Measured(corruption.name, severity, corruption.half, accuracy, signals)

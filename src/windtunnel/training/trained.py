@@ -1,23 +1,26 @@
 """Opening what a run has trained."""
 
 import dataclasses
+from pathlib import Path
 from typing import Literal
 
 import torch
 
-from windtunnel.config.base import Component
 from windtunnel.config.evaluate import EvaluateConfig
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import parse_yaml
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.run import RuntimeConfig
-from windtunnel.core.device import resolve_device
+from windtunnel.core.device import DTYPES, resolve_device
 from windtunnel.errors import CheckpointError, UsageError
 from windtunnel.models.winograd.use import why_not
 from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
-from windtunnel.training.same_data import check_same_data
+from windtunnel.training.graph import check_can_compile
+from windtunnel.training.network import Classifier, build_model, build_views
+from windtunnel.training.precision import Precision
+from windtunnel.training.same_data import check_same_data, read_noted
 
 Weights = Literal["last", "best", "ema"]
 """Weights that runs keep."""
@@ -40,24 +43,60 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
         CheckpointError: the weights are missing, damaged or from another model.
         DataError: the data set has changed since.
     """
+    path = _find_weights(folder, experiment, weights)
+    experiment = _experiment_for_use(experiment)
+    parts = assemble(_from_scratch(experiment))
+    check_same_data(folder.path, parts.data)
+    load_weights(path, parts.model)
+    return dataclasses.replace(parts, experiment=experiment)
+
+
+def load_classifier(folder: RunFolder, experiment: Experiment, weights: Weights) -> Classifier:
+    """Return the network of ``experiment`` with the weights that ``folder`` kept; the data set need not be there.
+
+    Raises:
+        CheckpointError: the weights, or the note of what they were trained on, are missing or damaged.
+    """
+    path = _find_weights(folder, experiment, weights)
+    noted, experiment = read_noted(folder.path), _experiment_for_use(experiment)
+    device = torch.device(experiment.runtime.device)
+    check_can_compile(experiment, device)
+    precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
+    model = build_model(_from_scratch(experiment), noted.spec, precision)
+    load_weights(path, model)
+    return Classifier(
+        experiment=experiment,
+        device=device,
+        precision=precision,
+        model=model,
+        views=build_views(experiment, noted.spec),
+        spec=noted.spec,
+        mean=noted.mean,
+        std=noted.std,
+    )
+
+
+def _find_weights(folder: RunFolder, experiment: Experiment, weights: Weights) -> Path:
     path = folder.checkpoints / f"{weights}.safetensors"
     if not path.exists():
         cause = (
             "it was trained without `ema`" if weights == "ema" and experiment.ema is None else "none was reached yet"
         )
         raise CheckpointError(f"{folder.path} has no checkpoint {path.name}: {cause}")
+    return path
+
+
+def _experiment_for_use(experiment: Experiment) -> Experiment:
     runtime = runtime_for_use(experiment.runtime, _find_device(experiment.runtime.device))
-    experiment = experiment.model_copy(update={"runtime": runtime})
-    parts = assemble(experiment.model_copy(update={"model": _from_scratch(experiment.model), "budget": None}))
-    check_same_data(folder.path, parts.data)
-    load_weights(path, parts.model)
-    return dataclasses.replace(parts, experiment=experiment)
+    return experiment.model_copy(update={"runtime": runtime})
 
 
-def _from_scratch(model: Component) -> Component:
-    """Return ``model`` without the weights it started from: the run's replace them, and they may be gone by now."""
+def _from_scratch(experiment: Experiment) -> Experiment:
+    """Leave out the weights its network started from: the run's replace them, and they may be gone by now."""
     origins = {"pretrained": False, "weights": None}
-    return model.model_copy(update={key: none for key, none in origins.items() if key in type(model).model_fields})
+    fields = type(experiment.model).model_fields
+    model = experiment.model.model_copy(update={key: none for key, none in origins.items() if key in fields})
+    return experiment.model_copy(update={"model": model, "budget": None})
 
 
 def runtime_for_use(runtime: RuntimeConfig, device: torch.device) -> RuntimeConfig:
