@@ -18,7 +18,7 @@ from windtunnel.config.files import dump_yaml
 from windtunnel.config.models import Cnn
 from windtunnel.config.optim import Sgd
 from windtunnel.config.run import RuntimeConfig, TrainConfig
-from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, Order, read_heartbeat, read_result
+from windtunnel.dispatch.order import OUT_OF_MEMORY_EXIT, STORAGE_EXIT, Order, read_heartbeat, read_result
 from windtunnel.dispatch.worker import run_order
 
 WORKER = (sys.executable, "-m", "windtunnel.dispatch.worker")
@@ -98,6 +98,7 @@ def test_a_log_on_a_full_disk_does_not_change_how_the_worker_ends(tmp_path):
             OUT_OF_MEMORY_EXIT,
         ),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory", OUT_OF_MEMORY_EXIT),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage", STORAGE_EXIT),
         (RuntimeError("a bug"), "crash", 1),
     ],
 )
@@ -109,6 +110,17 @@ def test_what_breaks_is_told_apart(tmp_path, monkeypatch, error, cause, code):
     order = make_order(tmp_path, digits())
     assert run_order(order) == code
     assert read_result(Path(order.result)).cause == cause
+
+
+def test_a_run_folder_that_may_not_be_written_is_storage(tmp_path, monkeypatch):
+    order = make_order(tmp_path, digits())
+
+    def refuse(*arguments, **keywords):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{order.folder}/metrics.csv")
+
+    monkeypatch.setattr("windtunnel.training.run.train_in", refuse)
+    assert run_order(order) == STORAGE_EXIT
+    assert read_result(Path(order.result)).cause == "storage"
 
 
 def test_running_out_of_memory_is_known_behind_another_error(tmp_path, monkeypatch):

@@ -135,3 +135,14 @@ def test_a_full_disk_is_found_behind_what_it_led_to():
     assert lacks_space(error)
     assert not lacks_space(RunError("the run stopped"))
     assert not lacks_space(OSError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+
+def test_a_forbidden_file_concerns_the_disk_only_where_the_run_writes(tmp_path):
+    def refuse(path):
+        error = RunError("the run stopped")
+        error.__cause__ = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return error
+
+    assert lacks_space(refuse(tmp_path / "run/metrics.csv"), tmp_path / "run")
+    assert not lacks_space(refuse(tmp_path / "data/a.png"), tmp_path / "run")
+    assert not lacks_space(refuse(tmp_path / "run/metrics.csv"))

@@ -36,13 +36,25 @@ def find_remedy(error: OSError) -> str | None:
     return _REMEDIES.get(error.errno or 0)
 
 
-def lacks_space(error: BaseException | None) -> bool:
-    """Say whether a full or read-only disk is behind ``error``, or behind what it was raised from."""
+def lacks_space(error: BaseException | None, written: Path | None = None) -> bool:
+    """Say whether a full or read-only disk is behind ``error``, or behind what it was raised from.
+
+    Args:
+        error: what was raised.
+        written: a folder that is written to, of which nothing may be forbidden either; elsewhere that concerns one
+            file, such as data that cannot be read.
+    """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        if isinstance(error, OSError) and (error.errno in _NO_SPACE or _is_forbidden(error, written)):
             return True
         error = error.__cause__
     return False
+
+
+def _is_forbidden(error: OSError, folder: Path | None) -> bool:
+    if folder is None or not isinstance(error, PermissionError) or not isinstance(error.filename, str | os.PathLike):
+        return False
+    return Path(error.filename).absolute().is_relative_to(folder.absolute())
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def _become_worker(order: Path, log: Path, gate: int) -> NoReturn:
             code = run_order(Order.read(order))
     except Exception as error:  # whatever it is, it must not run on into the server's own code
         print_failure()
-        code = STORAGE_EXIT if lacks_space(error) else 1
+        code = STORAGE_EXIT if lacks_space(error, log.parent) else 1
     finally:
         flush_log()
         os._exit(code)

@@ -173,6 +173,7 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
     from windtunnel.track.console import LineTracker
     from windtunnel.training.run import train_in
 
+    folder = Path(order.folder)
     try:
         path = Path(order.experiment)
         experiment = validate_tree(Experiment, read_yaml(path), str(path))
@@ -180,16 +181,18 @@ def _train(order: Order, pulse: Pulse) -> tuple[Cause, str, int]:
         if order.shared:
             os.environ[ADDRESS_VARIABLE] = order.shared
         log = LineTracker(Console(file=sys.stdout, no_color=True))
-        result = train_in(Path(order.folder), experiment, trackers=[pulse, log])
+        result = train_in(folder, experiment, trackers=[pulse, log])
     except UsageError as error:
         print_failure()
-        return ("storage", str(error), STORAGE_EXIT) if lacks_space(error) else ("usage", str(error), error.exit_code)
+        if lacks_space(error, folder):
+            return "storage", str(error), STORAGE_EXIT
+        return "usage", str(error), error.exit_code
     except Exception as error:  # whatever it is, the dispatcher has to hear of it
         print_failure()
         if lacks_memory(error):
             return "memory", str(error).splitlines()[0] if str(error) else "out of memory", OUT_OF_MEMORY_EXIT
         said = f"{type(error).__name__}: {error}"
-        return ("storage", said, STORAGE_EXIT) if lacks_space(error) else ("crash", said, 1)
+        return ("storage", said, STORAGE_EXIT) if lacks_space(error, folder) else ("crash", said, 1)
     causes: dict[str, Cause] = {"finished": "finished", "diverged": "diverged", "interrupted": "interrupted"}
     return causes[result.status], str(result.summary["reason"]), result.exit_code
 
