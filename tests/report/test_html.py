@@ -8,6 +8,8 @@ from PIL import Image
 from report.pages import read_page
 from windtunnel.report.html import render_report, write_report
 from windtunnel.report.load import load_run
+from windtunnel.report.numbers import format_percent_interval
+from windtunnel.report.reliability import compute_interval
 from windtunnel.training.folder import RunFolder
 
 
@@ -88,6 +90,12 @@ def test_an_evaluation_is_on_the_page(run_folder):
     assert page.tags.count("img") == 1
     for text in ("75.00%", "59.81 to 85.81%", "+2.50", "from 15.00% to 2.00%", "Evaluation: evaluation-test"):
         assert text in page.text
+
+
+def test_the_test_accuracy_has_an_interval_without_an_evaluation(run_folder):
+    (run_folder / "env.json").write_text(json.dumps({"data": {"images": {"train": 900, "test": 160}}}))
+    page = read_page(write_report(run_folder).read_text())
+    assert format_percent_interval(compute_interval(0.4375, 160)) in page.text
 
 
 def test_names_of_runs_and_classes_are_only_names(run_folder):

@@ -184,7 +184,7 @@ def _draw_curves(run: Run) -> list[Block]:
 
 def _describe_result(run: Run) -> list[Block]:
     metrics = run.summary.get("metrics", {})
-    images = _count_images(run.folder)
+    images = _count_images(run)
     rows = [row for prefix, part in _PARTS.items() for row in _result_rows(metrics, prefix, part, images.get(part))]
     if not rows:
         return []
@@ -201,10 +201,12 @@ def _describe_result(run: Run) -> list[Block]:
     return [table, *_describe_seconds(run.summary.get("seconds") or {})]
 
 
-def _count_images(folder: Path) -> dict[str, int]:
-    """Return how many images a part has, of the parts that were evaluated."""
-    found: dict[str, int] = {}
-    for path in list_evaluations(folder):
+def _count_images(run: Run) -> dict[str, int]:
+    """Return how many images a part has: those noted at the start, and those evaluated since, such as later ones."""
+    data = run.environment.get("data")
+    noted = data.get("images") if isinstance(data, dict) else None
+    found = {part: count for part, count in noted.items() if isinstance(count, int)} if isinstance(noted, dict) else {}
+    for path in list_evaluations(run.folder):
         with suppress(CheckpointError):
             evaluation = load_evaluation(path)
             found[evaluation.split] = evaluation.images
