@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def _no_training(monkeypatch):
     monkeypatch.setattr(engines, "Dispatcher", Dispatched)
 
 
-def test_a_dry_run_lists_runs_needs_time_and_bound_and_writes_nothing(cli, tmp_path):
+def test_a_dry_run_lists_runs_needs_time_and_bound_and_writes_nothing(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     shown = cli("sweep", "quickstart_sweep", "--dry-run", "--memory", "500MiB", "--top", "2")
     assert shown.code == 0
     assert "8 runs, the first 2 of them:" in shown.out
