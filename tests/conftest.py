@@ -27,6 +27,7 @@ def pytest_collection_finish():
     """Spare the collector what stays anyway: it would walk a million objects of modules and tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ import psutil
 import pynvml
 import torch
 
+import windtunnel
 from windtunnel.comparison.flops import count_training_flops
 from windtunnel.comparison.launch import stop_with_parent, telling_of_the_disk
 from windtunnel.config.experiment import Experiment
@@ -40,6 +41,7 @@ Answer = TypeVar("Answer", int, str)
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return what must not change between trials."""
     return {
+        "windtunnel": windtunnel.__version__,
         "host": platform.node(),
         "device": describe_device(device),
         "torch": torch.__version__,

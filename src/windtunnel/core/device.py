@@ -47,7 +47,8 @@ def describe_device(device: torch.device) -> str:
     """Return the device's name for people, e.g. ``cpu (2 threads, AMD EPYC)``."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads, {_cpu_model()})"
+    threads = torch.get_num_threads()
+    return f"cpu ({threads} thread{'s' if threads > 1 else ''}, {_cpu_model()})"
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,8 @@ def list_runs(runs_dir: Path) -> list[Path]:
 
 
 def default_runs_dir() -> Path:
-    """Return ``$WINDTUNNEL_RUNS_DIR``, or ``runs`` in the working directory."""
-    return Path(os.environ.get("WINDTUNNEL_RUNS_DIR") or "runs")
+    """Return ``$WINDTUNNEL_RUNS_DIR``, ``~`` being the home folder in it, or ``runs`` in the working directory."""
+    return Path(os.environ.get("WINDTUNNEL_RUNS_DIR") or "runs").expanduser()
 
 
 def _next_stamp(parent: Path) -> str:
