@@ -3,7 +3,8 @@ VENV ?= .venv
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-JOBS ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
+# One process more than cores: tests also wait, for browsers, servers and processes they have killed.
+JOBS ?= $(shell echo $$(($$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2) + 1)))
 # Bytecode is kept, whatever the surroundings say: tests start many processes, and each would compile the package again.
 TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python
 

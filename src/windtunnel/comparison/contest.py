@@ -160,7 +160,7 @@ def check_same_data(contestants: Sequence[Contestant]) -> None:
 def _validates(contestant: Contestant) -> bool:
     """Say whether it is sure that images are held out for choosing; of a set's own, only its files can tell."""
     experiment = contestant.experiment
-    return experiment.data.split.model_dump().get("validation", 0) > 0 and experiment.train.validate_every > 0
+    return experiment.data.cuts_validation and experiment.train.validate_every > 0
 
 
 def _check_measured(contestants: Sequence[Contestant], metric: Metric) -> None:

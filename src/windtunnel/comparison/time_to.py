@@ -135,7 +135,7 @@ def hold_out(experiment: Experiment) -> Experiment:
         UsageError: its split has none and is not the official one.
     """
     split = experiment.data.split
-    if split.model_dump().get("validation", 0) > 0:
+    if experiment.data.cuts_validation:
         return experiment
     if not isinstance(split, OfficialSplit):
         raise UsageError(f"data.split {split.name} holds no images out: set data.split.validation, or use --on test")

@@ -174,5 +174,15 @@ class DataConfig(FrozenConfig):
     @property
     def may_have_validation(self) -> bool:
         """Whether there can be a validation part: cut out of train, or the set's own, which only its files can tell."""
+        return self.cuts_validation or self.may_bring_validation
+
+    @property
+    def cuts_validation(self) -> bool:
+        """Whether a validation part is cut out of train."""
+        return bool(self.split.model_dump().get("validation", 0) > 0)
+
+    @property
+    def may_bring_validation(self) -> bool:
+        """Whether only the files can tell if there is a validation part: some sets bring one, and none is cut off."""
         own = isinstance(self.split, OfficialSplit) and not isinstance(self.source, Digits | _NamedSource)
-        return own or self.split.model_dump().get("validation", 0) > 0
+        return own and not self.cuts_validation

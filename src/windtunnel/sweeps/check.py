@@ -17,7 +17,6 @@ from windtunnel.sweeps.space import Choices, count_corners, count_grid, draw_cor
 _MOST_CORNERS = 1024
 _LARGEST_GRID = 50_000
 _SHOWN_POINTS = 2
-_MAY_HAVE_VALIDATION = ("image_folder", "npz", "parquet")  # sets that can bring a validation part of their own
 # what other tools call our settings
 _OTHER_NAMES = {
     "learning_rate": "optim.lr",
@@ -76,21 +75,11 @@ def _check_point(definition: Definition, choices: Choices) -> Sequence[Problem]:
 
 
 def _check_metric(experiment: Experiment, metric: str) -> list[Problem]:
-    has_part = _cuts_validation(experiment) or needs_validation_of_its_own(experiment)
+    has_part = experiment.data.may_have_validation
     if not metric.startswith("val_") or (has_part and experiment.train.validate_every > 0):
         return []
     missing = "data.split.validation" if not has_part else "train.validate_every"
     return [Problem("metric", f"{metric} is never reported: set {missing} above 0")]
-
-
-def needs_validation_of_its_own(experiment: Experiment) -> bool:
-    """Say whether only the data can tell if there is a validation part: some sets bring one, and none is cut off."""
-    source, split = experiment.data.source, experiment.data.split
-    return source.name in _MAY_HAVE_VALIDATION and split.name == "official" and not _cuts_validation(experiment)
-
-
-def _cuts_validation(experiment: Experiment) -> bool:
-    return bool(experiment.data.split.model_dump().get("validation", 0) > 0)
 
 
 def _near_paths(definition: Definition) -> dict[str, str]:

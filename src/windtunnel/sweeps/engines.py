@@ -22,7 +22,6 @@ from windtunnel.dispatch.snapshot import View
 from windtunnel.dispatch.types import JobSource, Outcome
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
-from windtunnel.sweeps.check import needs_validation_of_its_own
 from windtunnel.sweeps.fused import FusedSweep, refuse_pruning
 
 EngineName = Literal["local", "join", "ray", "fused"]
@@ -181,8 +180,8 @@ class Engine:
         device = self.machine.find_devices()[0]
         estimator = Estimator(device.kind, threads=device.threads)
         estimator.estimate_all(experiments)
-        uncertain = filter(needs_validation_of_its_own, experiments if metric.startswith("val_") else ())
-        for experiment in uncertain:
+        wanted = experiments if metric.startswith("val_") else ()
+        for experiment in (each for each in wanted if each.data.may_bring_validation):
             traced = estimator.explain(experiment).traced
             if traced is not None and not traced.evaluation_flops:
                 raise UsageError(
