@@ -14,7 +14,7 @@ from windtunnel.training.step import train_step
 
 NARROW = {
     "s1_better": ["model.widths=[4,8,8]"],
-    "s3_better": ["model.widths=[4,8,16]", "model.stem=4"],
+    "s3_better": ["model.widths=[[4,8],[8,8],[8,16]]"],
     "s4_better": ["model.widths=[[4,8],[8,8],[8,16]]"],
 }
 LIMITS = {"s3_better": (400, ImprovedResnet()), "s4_better": (100, SlimResnet())}
@@ -51,7 +51,7 @@ def test_the_report_s_limits_are_kept(name):
 
 def test_a_network_over_the_limit_is_refused(images):
     with pytest.raises(ModelError, match=r"budget.parameters: .* exceeds 4,999,999"):
-        assemble(load_experiment("s3_better", [images(3, 32), *SMALL, "model.widths=[64,128,256]"]))
+        assemble(load_experiment("s3_better", [images(3, 32), *SMALL, "model.widths=[[64,128],[192,256],[320,512]]"]))
 
 
 def test_s1_is_answered_by_less_work_on_the_same_network():
