@@ -14,7 +14,7 @@ def model() -> nn.Module:
 
 
 def build(model: nn.Module, **fields) -> Muon:
-    return MuonConfig(exclude="4.*", **fields).build(model=model)
+    return MuonConfig(**fields).build(model=model)
 
 
 def backward(model: nn.Module) -> None:
@@ -93,3 +93,17 @@ def test_iterating_on_the_gram_matrix_gives_what_the_whole_matrix_gives(shape: t
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
     expected = (x.mT if shape[1] > shape[2] else x).float()
     torch.testing.assert_close(orthogonalize(matrices, steps=3), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "orthogonal"),
+    [
+        ({}, ["0.weight", "2.weight"]),
+        ({"exclude": ""}, ["0.weight", "2.weight", "4.weight"]),
+        ({"match": "2*"}, ["2.weight"]),
+    ],
+)
+def test_the_last_linear_layer_is_left_out_unless_a_pattern_says_otherwise(model, fields, orthogonal) -> None:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = MuonConfig(**fields).build(model=model).param_groups
+    assert [names[id(part)] for group in groups if group["orthogonal"] for part in group["params"]] == orthogonal

@@ -1,6 +1,5 @@
 """Our own speed recipes: what they cost, and that each of them trains."""
 
-import fnmatch
 import itertools
 
 import pytest
@@ -80,12 +79,19 @@ def test_head_starts_and_learns_as_airbench94_muon_s():
 
 
 @pytest.mark.parametrize("name", [name for name in list_recipes() if load_recipe(name).optim.name == "muon"])
-def test_a_name_that_muon_leaves_out_is_there(name):
+def test_muon_leaves_the_last_layer_out_unless_told(name):
     experiment = load_recipe(name)
     with torch.device("meta"):
         net = experiment.model.build(num_classes=10, in_channels=3, image_size=(32, 32))
-    exclude = experiment.optim.exclude
-    assert not exclude or any(fnmatch.fnmatchcase(key, exclude) for key, _ in net.named_parameters())
+    kept = {
+        id(part)
+        for group in experiment.optim.build(model=net).param_groups
+        if group["orthogonal"]
+        for part in group["params"]
+    }
+    classes = [part for name, part in net.named_parameters() if part.ndim == 2 and len(part) == 10]
+    assert len(classes) == 1
+    assert (id(classes[0]) in kept) == (experiment.optim.exclude == "")
 
 
 def test_fast_recipe_is_the_cheapest_that_goes_far_enough():

@@ -146,8 +146,8 @@ class Muon(_Optimizer):
     """Scale each matrix to norm sqrt(rows) before the update."""
     match: Text = "*"
     """Pattern of the parameter names that are orthogonalised, of those with two or more dimensions."""
-    exclude: Text = "head.*"
-    """Pattern of names that are not, although they match."""
+    exclude: Text | None = None
+    """Pattern of names that are not, although they match; null leaves out the last linear layer."""
     sgd_lr: PositiveReal = 0.05
     """Peak learning rate of the rest."""
     sgd_momentum: OpenFraction = 0.85

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
-from scipy.optimize import brentq
 from torch import Tensor
 from torch.nn import functional
 
@@ -147,4 +146,6 @@ def _find_root(slope: Callable[[float], float], low: float, high: float) -> floa
         return low
     if slope(high) <= 0:
         return high
+    from scipy.optimize import brentq  # 0.15 s that training need not spend
+
     return float(brentq(slope, low, high, xtol=1e-10, rtol=1e-8))

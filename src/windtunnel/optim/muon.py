@@ -5,6 +5,7 @@ orthogonalised together in one batched product.
 """
 
 import fnmatch
+import glob
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, overload
@@ -32,16 +33,21 @@ def build_muon(
     newton_schulz_steps: int,
     renormalize: bool,
     match: str,
-    exclude: str,
+    exclude: str | None,
     sgd_lr: float,
     sgd_momentum: float,
     weight_decay: float,
     groups: Sequence[ParameterGroup],
 ) -> "Muon":
-    """Return Muon over ``model``'s matrices and filters whose names match, with momentum SGD over the rest."""
+    """Return Muon over ``model``'s matrices and filters whose names match, with momentum SGD over the rest.
+
+    Without ``exclude`` the last linear layer belongs to the rest: its rows are classes, which are no directions to keep
+    at right angles (Jordan 2024 leaves it out, too).
+    """
+    left_out = _find_last_linear(model) if exclude is None else exclude
 
     def is_matrix(name: str, parameter: nn.Parameter) -> bool:
-        matched = fnmatch.fnmatchcase(name, match) and not fnmatch.fnmatchcase(name, exclude)
+        matched = fnmatch.fnmatchcase(name, match) and not fnmatch.fnmatchcase(name, left_out)
         return parameter.ndim >= 2 and matched
 
     matrices = group_parameters(model, groups, lr=lr, weight_decay=weight_decay, only=is_matrix)
@@ -51,6 +57,12 @@ def build_muon(
     orthogonal = [group | {"orthogonal": True, "momentum": momentum} for group in matrices]
     plain = [group | {"orthogonal": False, "momentum": sgd_momentum} for group in rest]
     return Muon([*orthogonal, *plain], newton_schulz_steps=newton_schulz_steps, renormalize=renormalize)
+
+
+def _find_last_linear(model: nn.Module) -> str:
+    """Return the pattern of the names of the last linear layer's parameters; of a network without one, of none."""
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return glob.escape(f"{names[-1]}.") + "*" if names else ""
 
 
 class Muon(Optimizer):
