@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from forked import Forks
 from training.dying import train_and_die
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml
+from windtunnel.config.models import Resnet18
 from windtunnel.config.run import Sam
 from windtunnel.core.reports import EpochReport, RunInfo, StepDone
 from windtunnel.errors import CheckpointError, UsageError
@@ -125,6 +126,31 @@ def test_run_that_ends_while_writing_its_last_checkpoint_resumes_to_the_same_bit
     result = resume(next(tmp_path.glob("tests/*")))
     assert result.summary["metrics"] == expected.summary["metrics"]
     assert_same_weights(expected.folder, result.folder)
+
+
+def test_a_run_goes_on_without_the_weights_it_started_from(
+    tiny: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "start.safetensors"
+    save_file(Resnet18().build(num_classes=10, in_channels=1, image_size=(8, 8)).state_dict(), start)
+    experiment = changed(tiny, epochs=0.2, checkpoint_every=0.1).model_copy(
+        update={"model": Resnet18(weights=str(start))}
+    )
+    expected = train(experiment, runs_dir=tmp_path / "undisturbed")
+    write, calls = checkpoint._write_state, itertools.count(1)
+
+    def end_after_the_first(*arguments: Any) -> None:
+        write(*arguments)
+        if next(calls) == 1:
+            raise KeyError("as if killed")
+
+    with monkeypatch.context() as patched, pytest.raises(KeyError, match="as if killed"):
+        patched.setattr(checkpoint, "_write_state", end_after_the_first)
+        train(experiment, runs_dir=tmp_path / "ended")
+    start.unlink()
+    result = resume(next(tmp_path.glob("ended/tests/*")))
+    assert_same_weights(expected.folder, result.folder)
+    assert open_run(result.folder).read_experiment() == experiment
 
 
 def test_killed_run_with_averages_and_two_passes_resumes_to_the_same_bits(

@@ -35,6 +35,11 @@ class RunFolder:
         """Folder of weights and training state."""
         return self.path / "checkpoints"
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to go on from."""
+        return (self.checkpoints / "state.pt").exists()
+
     def read_experiment(self) -> Experiment:
         """Return the experiment the run was started with."""
         config = self.path / "config.yaml"

@@ -43,6 +43,17 @@ class Classifier:
     std: tuple[float, ...]
 
 
+def without_origin(experiment: Experiment) -> Experiment:
+    """Return ``experiment`` for a network whose weights are loaded from its run.
+
+    The weights it started from are left out, since they may be gone by now, and its budget, which it kept to at first.
+    """
+    origins = {"pretrained": False, "weights": None}
+    fields = type(experiment.model).model_fields
+    model = experiment.model.model_copy(update={key: none for key, none in origins.items() if key in fields})
+    return experiment.model_copy(update={"model": model, "budget": None})
+
+
 def build_views(experiment: Experiment, spec: DatasetSpec) -> Views:
     """Build the views of test-time augmentation; some do not fit every image size."""
     views: Views = experiment.evaluate.tta.build()

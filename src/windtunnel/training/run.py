@@ -8,7 +8,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -34,6 +34,7 @@ from windtunnel.training.folder import RunFolder, create_run_folder, new_run_pat
 from windtunnel.training.interruption import EXIT_CODES, Interruption, listen_for_signals
 from windtunnel.training.listening import listeners_of
 from windtunnel.training.loop import is_time_up, train_epochs
+from windtunnel.training.network import without_origin
 from windtunnel.training.same_data import check_same_data
 from windtunnel.training.state import TrainState
 from windtunnel.training.summary import summarise
@@ -161,7 +162,8 @@ def resume(
             return RunResult(folder.path, summary)
         experiment = folder.read_experiment()
         with process_settings(experiment.runtime):
-            parts, state = _assemble_timed(experiment, team)
+            parts, state = _assemble_timed(without_origin(experiment) if folder.has_checkpoint else experiment, team)
+            parts = replace(parts, experiment=experiment)
             check_same_data(folder.path, parts.data)
             if team.is_leader:
                 (folder.path / "summary.json").unlink(missing_ok=True)
@@ -229,7 +231,7 @@ def _draw(folder: RunFolder) -> None:
 def _start(parts: Parts, state: TrainState, folder: RunFolder) -> None:
     if parts.team.is_leader:
         remove_leftovers(folder.checkpoints)
-    if (folder.checkpoints / "state.pt").exists():
+    if folder.has_checkpoint:
         load_checkpoint(folder.checkpoints, parts, state)
         return
     with Stopwatch(parts.device, state.seconds).measure("prepare"):
@@ -319,7 +321,7 @@ def _is_checkpoint_due(parts: Parts, state: TrainState) -> bool:
 
 def _diverge(parts: Parts, state: TrainState, folder: RunFolder) -> _Ending:
     """Keep the last finite checkpoint; without one, keep the weights as they are for a look."""
-    if not parts.team.agree_number((folder.checkpoints / "state.pt").exists()):
+    if not parts.team.agree_number(folder.has_checkpoint):
         save_checkpoint(folder.checkpoints, parts, state)
     return _Ending("diverged", f"the training loss is not finite by step {state.step}", 1)
 

@@ -18,7 +18,7 @@ from windtunnel.training.assemble import Parts, assemble
 from windtunnel.training.checkpoint import load_weights
 from windtunnel.training.folder import RunFolder
 from windtunnel.training.graph import check_can_compile
-from windtunnel.training.network import Classifier, build_model, build_views
+from windtunnel.training.network import Classifier, build_model, build_views, without_origin
 from windtunnel.training.precision import Precision
 from windtunnel.training.same_data import check_same_data, read_noted
 
@@ -45,7 +45,7 @@ def load_trained(folder: RunFolder, experiment: Experiment, weights: Weights) ->
     """
     path = _find_weights(folder, experiment, weights)
     experiment = _experiment_for_use(experiment)
-    parts = assemble(_from_scratch(experiment))
+    parts = assemble(without_origin(experiment))
     check_same_data(folder.path, parts.data)
     load_weights(path, parts.model)
     return dataclasses.replace(parts, experiment=experiment)
@@ -62,7 +62,7 @@ def load_classifier(folder: RunFolder, experiment: Experiment, weights: Weights)
     device = torch.device(experiment.runtime.device)
     check_can_compile(experiment, device)
     precision = Precision(device, DTYPES[experiment.runtime.precision], experiment.runtime.low_precision_weights)
-    model = build_model(_from_scratch(experiment), noted.spec, precision)
+    model = build_model(without_origin(experiment), noted.spec, precision)
     load_weights(path, model)
     return Classifier(
         experiment=experiment,
@@ -89,14 +89,6 @@ def _find_weights(folder: RunFolder, experiment: Experiment, weights: Weights) -
 def _experiment_for_use(experiment: Experiment) -> Experiment:
     runtime = runtime_for_use(experiment.runtime, _find_device(experiment.runtime.device))
     return experiment.model_copy(update={"runtime": runtime})
-
-
-def _from_scratch(experiment: Experiment) -> Experiment:
-    """Leave out the weights its network started from: the run's replace them, and they may be gone by now."""
-    origins = {"pretrained": False, "weights": None}
-    fields = type(experiment.model).model_fields
-    model = experiment.model.model_copy(update={key: none for key, none in origins.items() if key in fields})
-    return experiment.model_copy(update={"model": model, "budget": None})
 
 
 def runtime_for_use(runtime: RuntimeConfig, device: torch.device) -> RuntimeConfig:
