@@ -69,6 +69,8 @@ def test_replay_of_a_recipe_uses_its_data_and_seed(cli):
     ("words", "message"),
     [
         (["preview", "eazy", "--data", "digits"], "did you mean 'easy'"),
+        (["preview", "easy", "--data", "digits", "--out", "a.txt"], "a.txt does not end with .png or .svg or .pdf"),
+        (["replay", "easy", "--data", "digits", "--index", "0", "--out", "no/a.png"], "--out: there is no folder no"),
         (["replay", "easy", "--data", "digits", "--index", "99999"], "no such image"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windtunnel.config.files import dump_tree, json_schema, parse_yaml, read_yaml
+from windtunnel.config.files import dump_tree, is_yaml, json_schema, parse_yaml, read_yaml
 from windtunnel.errors import ConfigError, UsageError
 
 
@@ -99,3 +99,8 @@ def test_schema_describes_every_component_and_field() -> None:
 
 def test_infinity_survives() -> None:
     assert parse_yaml(dump_tree({"x": math.inf}), "test") == {"x": math.inf}
+
+
+@pytest.mark.parametrize(("reference", "is_file"), [("a.yaml", True), ("b/A.YML", True), ("cifar10/s4", False)])
+def test_files_are_told_from_names_by_their_ending(reference, is_file):
+    assert is_yaml(reference) == is_file

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from windtunnel.cli.options import AsJson
+from windtunnel.cli.pictures import check_picture
 
 if TYPE_CHECKING:
     from windtunnel.config.augment import OpConfig
@@ -44,9 +45,11 @@ def preview(
       windtunnel augment preview mine.yaml crop_flip
     """
     from windtunnel.augment.preview import Cell, draw_grid, preview_policy
+    from windtunnel.config.files import is_yaml
 
+    check_picture("--out", out)
     parsed = {name: _parse(name) for name in policies}
-    opened = _open(data or next((name for name in policies if _is_file(name)), "cifar10"))
+    opened = _open(data or next((name for name in policies if is_yaml(name)), "cifar10"))
     shown = slice(0, images)
     train, ids = opened.train, opened.ids["train"]
     pixels = train.head(images).images
@@ -83,6 +86,8 @@ def replay(
 
     from windtunnel.augment.preview import Cell, draw_grid, replay_image
 
+    if out is not None:
+        check_picture("--out", out)
     ops, opened, own_seed = _resolve(source, data, seed)
     row = _row_of(opened, index)
     image = opened.train.gather(torch.tensor([row]))[0]
@@ -100,24 +105,22 @@ def replay(
 
 def _open(data: str) -> "OpenedData":
     from windtunnel.config.data import DataConfig
+    from windtunnel.config.files import is_yaml
     from windtunnel.data.detect import detect_source
     from windtunnel.data.open import open_data
     from windtunnel.recipes import load_experiment
 
-    if _is_file(data):
+    if is_yaml(data):
         return open_data(load_experiment(data, ()).data.model_copy(update={"batch_size": 1}))
     return open_data(DataConfig(source=detect_source(data), batch_size=1))
 
 
 def _parse(policy: str) -> "tuple[OpConfig, ...]":
     from windtunnel.augment.standalone import parse_policy
+    from windtunnel.config.files import is_yaml
     from windtunnel.recipes import load_experiment
 
-    return load_experiment(policy, ()).augment if _is_file(policy) else parse_policy(policy)
-
-
-def _is_file(reference: str) -> bool:
-    return reference.endswith((".yaml", ".yml"))
+    return load_experiment(policy, ()).augment if is_yaml(policy) else parse_policy(policy)
 
 
 def _resolve(source: str, data: str | None, seed: int | None) -> "tuple[tuple[OpConfig, ...], OpenedData, int]":

@@ -4,6 +4,7 @@ import math
 import os
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windtunnel.cli.tables import format_table
@@ -111,8 +112,9 @@ def short_name(reference: str) -> str:
     >>> short_name("cifar10/fast94"), short_name("mine/half.yaml")
     ('cifar10/fast94', 'half')
     """
-    stem, dot, ending = reference.rpartition("/")[2].rpartition(".")
-    return stem if dot and ending in ("yaml", "yml") else reference
+    from windtunnel.config.files import is_yaml
+
+    return Path(reference).stem if is_yaml(reference) else reference
 
 
 def shorten(label: str) -> str:

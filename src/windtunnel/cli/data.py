@@ -132,10 +132,11 @@ def list_smallest(names: Sequence[str], counts: Sequence[int]) -> str:
 
 def _find_source(reference: str, size: int | None) -> "Component":
     from windtunnel.config.data import ImageFolder
+    from windtunnel.config.files import is_yaml
     from windtunnel.data.detect import detect_source
     from windtunnel.recipes import load_experiment
 
-    is_file = reference.endswith((".yaml", ".yml"))
+    is_file = is_yaml(reference)
     source = load_experiment(reference).data.source if is_file else detect_source(reference)
     if size is None:
         return source

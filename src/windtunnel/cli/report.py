@@ -9,10 +9,9 @@ from typer.core import TyperGroup
 
 from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson, RunsDir
+from windtunnel.cli.pictures import check_picture
 from windtunnel.cli.tables import print_table
 from windtunnel.errors import UsageError
-
-_FORMATS = (".svg", ".png", ".pdf")
 
 
 class PageByDefault(TyperGroup):
@@ -130,10 +129,7 @@ def deb_flops(
             as_json=True,
         )
         return
-    if out.suffix not in _FORMATS:
-        raise UsageError(f"--out: {out} does not end with one of {', '.join(_FORMATS)}")
-    if not out.parent.is_dir():
-        raise UsageError(f"--out: there is no folder {out.parent}")
+    check_picture("--out", out)
     print(save_deb_flops(out))
 
 

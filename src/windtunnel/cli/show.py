@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from windtunnel.cli.options import AsJson, Overrides, Reference
+from windtunnel.cli.pictures import check_picture
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from windtunnel.config.experiment import Experiment
 
-_FORMATS = (".png", ".svg", ".pdf")
 _PLACES_PER_EPOCH = 100
 
 
@@ -58,14 +58,10 @@ def _load(reference: str, overrides: Sequence[str]) -> "BaseModel":
 
 
 def _draw_schedule(experiment: "Experiment", path: Path) -> Path:
-    from windtunnel.errors import UsageError
     from windtunnel.optim.schedules import sample_rates
     from windtunnel.report.schedule import plot_schedule, save_schedule
 
-    if path.suffix not in _FORMATS:
-        raise UsageError(f"--plot-schedule: {path} does not end with one of {', '.join(_FORMATS)}")
-    if not path.parent.is_dir():
-        raise UsageError(f"--plot-schedule: there is no folder {path.parent}")
+    check_picture("--plot-schedule", path)
     peaks = {name: rate * _scale(experiment) for name, rate in experiment.optim.peak_rates().items()}
     epochs, multipliers = sample_rates(
         experiment.schedule.build(), epochs=experiment.train.epochs, steps_per_epoch=_PLACES_PER_EPOCH

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from windtunnel.cli.options import AsJson
+from windtunnel.cli.pictures import check_picture
 from windtunnel.cli.tables import format_table
 from windtunnel.errors import UsageError
 from windtunnel.registry import suggest
@@ -75,11 +76,11 @@ def summary(
 
 
 def _find(reference: str, overrides: Sequence[str]) -> _Subject:
-    from windtunnel.config.files import read_yaml
+    from windtunnel.config.files import is_yaml, read_yaml
     from windtunnel.config.models.catalogue import list_model_names
     from windtunnel.recipes import load_experiment
 
-    is_file = reference.endswith((".yaml", ".yml"))
+    is_file = is_yaml(reference)
     tree = read_yaml(Path(reference)) if is_file else None
     if isinstance(tree, dict) and set(tree) == {"model"}:
         return _model_subject(Path(reference).stem, tree, overrides)
@@ -165,10 +166,7 @@ def _draw(path: Path, network: Any, in_shape: tuple[int, ...], title: str, found
     from windtunnel.models.outline import outline
     from windtunnel.report.model_diagram import draw_diagram
 
-    if path.suffix != ".svg":
-        raise UsageError(f"--draw: {path} does not end with .svg, the only format drawn")
-    if not path.parent.is_dir():
-        raise UsageError(f"--draw: there is no folder {path.parent}")
+    check_picture("--draw", path, (".svg",))
     heading = f"{title}: {found.parameters:,} parameters, {found.macs / 1e6:,.1f} MMACs"
     write_text(path, draw_diagram(outline(network, in_shape), title=heading))
     print(f"Drew {path}", file=sys.stderr)

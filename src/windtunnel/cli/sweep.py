@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from windtunnel.cli.main import help_text
 from windtunnel.cli.options import AsJson, Overrides, Quiet, RunsDir, Track
+from windtunnel.cli.pictures import check_picture
 from windtunnel.core.cells import plain_cell
 from windtunnel.errors import UsageError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from windtunnel.sweeps.run import SweepResult
 
 _MOST_CURVES = 8  # colours that can be told apart
-_FORMATS = (".png", ".svg", ".pdf")
 SweepDir = Annotated[
     str, typer.Argument(metavar="SWEEP", help="A sweep's folder, or the name of one under the runs folder.")
 ]
@@ -265,8 +265,7 @@ def _draw(folder: "SweepFolder", path: Path, top: int | None) -> Path:
     from windtunnel.report.load import load_run
     from windtunnel.sweeps.results import rank_points, read_results
 
-    if path.suffix not in _FORMATS:
-        raise UsageError(f"--plot: {path} does not end with one of {', '.join(_FORMATS)}")
+    check_picture("--plot", path)
     runs = [folder.run(run.id) for point in rank_points(read_results(folder))[:top] for run in point.runs if run.epochs]
     if not runs:
         raise UsageError(f"--plot: no run of {folder.path} has finished an epoch")

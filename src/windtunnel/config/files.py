@@ -55,6 +55,11 @@ for _tag, _pattern, _first in _SCALARS:
         _class.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
+def is_yaml(reference: str) -> bool:
+    """Say whether ``reference``, by its ending, is a YAML file and not the name of something."""
+    return reference.lower().endswith((".yaml", ".yml"))
+
+
 def parse_yaml(text: str, source: str) -> Any:
     """Return the value ``text`` holds.
 

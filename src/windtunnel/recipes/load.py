@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.config.files import read_yaml
+from windtunnel.config.files import is_yaml, read_yaml
 from windtunnel.config.overrides import apply_overrides, merge
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.sweep import SweepConfig
@@ -152,7 +152,7 @@ def read_tree(reference: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     Raises:
         UsageError: there is no such recipe or file, or a base leads back to it.
     """
-    if not reference.endswith((".yaml", ".yml")):
+    if not is_yaml(reference):
         return load_recipe(reference).model_dump(mode="json")
     path = Path(reference)
     if str(path.resolve()) in seen:
@@ -178,7 +178,7 @@ def lay_over_base(tree: Mapping[str, Any], file: Path, seen: tuple[str, ...] = (
     if not isinstance(base, str):
         problem = Problem("base", "must be the name of a recipe or the path of a .yaml file")
         raise ConfigError(str(file), [problem])
-    if base.endswith((".yaml", ".yml")):
+    if is_yaml(base):
         base = str(file.parent / base)
     return merge(read_tree(base, seen), fields)
 

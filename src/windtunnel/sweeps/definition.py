@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel.config.experiment import Experiment
-from windtunnel.config.files import dump_tree, read_yaml
+from windtunnel.config.files import dump_tree, is_yaml, read_yaml
 from windtunnel.config.overrides import apply_overrides, merge, parse_override, set_fields
 from windtunnel.config.problems import validate_tree
 from windtunnel.config.sweep import SweepConfig
@@ -89,7 +89,7 @@ def load_definition(reference: str, overrides: Sequence[str] = ()) -> Definition
 def is_sweep_reference(reference: str) -> bool:
     """Say whether ``reference`` names a sweep, or a YAML file or folder that holds one, rather than an experiment."""
     path = Path(reference)
-    if not path.is_dir() and not reference.endswith((".yaml", ".yml")):
+    if not path.is_dir() and not is_yaml(reference):
         return is_sweep(reference)
     if path.is_dir():
         return (path / DEFINITION_FILE).is_file()
@@ -157,7 +157,7 @@ def _read(reference: str) -> tuple[dict[str, Any], Path, tuple[str, ...]]:
         path = path / DEFINITION_FILE
         if not path.is_file():
             raise UsageError(f"{reference} is not a sweep's folder: it has no {DEFINITION_FILE}")
-    elif not reference.endswith((".yaml", ".yml")):
+    elif not is_yaml(reference):
         return _read_bundled(reference), path, ()
     tree = read_yaml(path)
     if not isinstance(tree, dict):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from windtunnel.config.files import read_yaml
+from windtunnel.config.files import is_yaml, read_yaml
 from windtunnel.config.overrides import parse_override
 from windtunnel.errors import ConfigError, Problem, UsageError
 from windtunnel.registry import suggest
@@ -48,7 +48,7 @@ def load_changes(reference: str) -> tuple[Change, ...]:
 
 
 def _find(reference: str) -> Path:
-    if reference.endswith((".yaml", ".yml")):
+    if is_yaml(reference):
         return Path(reference)
     if reference not in list_changes():
         near = suggest(reference, list_changes())
