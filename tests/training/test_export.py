@@ -49,6 +49,19 @@ def _digits():
     return torch.from_numpy((load_digits().images * 255 / 16).astype(np.uint8))[:, None]
 
 
+def _write_own(folder, images):
+    pixels, labels = _digits()[:images, 0, :, :, None].numpy(), np.arange(images) % 10
+    np.savez(folder / "own.npz", train_images=pixels, train_labels=labels, test_images=pixels, test_labels=labels)
+
+
+def _train_on_own(folder):
+    """Train on images of a file in ``folder``."""
+    _write_own(folder, images=200)
+    source = {"source": {"name": "npz", "path": str(folder / "own.npz")}}
+    experiment = Experiment.model_validate(FIELDS | {"data": FIELDS["data"] | source})
+    return train(experiment, runs_dir=folder / "runs").folder
+
+
 def test_what_was_written_agrees_with_the_run_and_is_listed(exported):
     format, out, result = exported
     assert result.files[0] == out / FILE_NAMES[format]
@@ -108,6 +121,27 @@ def test_limits_under_corruption_are_in_the_card_once_measured(run, tmp_path):
     export(run, format="state_dict", out=tmp_path)
     card = (tmp_path / "model_card.md").read_text()
     assert f"{result.mean_corrupted_accuracy:.1%} in the mean over corruptions" in card
+
+
+def test_the_data_set_need_not_be_there_and_what_was_asked_is_said(tmp_path):
+    trained = _train_on_own(tmp_path)
+    here = export(trained, format="torch", out=tmp_path / "here")
+    (tmp_path / "own.npz").unlink()
+    away = export(trained, format="torch", out=tmp_path / "away")
+    assert (here.missing, away.images, away.largest_difference < 1e-4) == ("", 64, True)
+    assert "own.npz: no such file" in away.missing
+    cards = [(tmp_path / where / "model_card.md").read_text() for where in ("here", "away")]
+    assert [card.count("on 64 images of noise") for card in cards] == [0, 1]
+    assert [card.count("- Validation: ") for card in cards] == [1, 0]
+    assert all("- train: 180 images" in card for card in cards)
+
+
+def test_a_data_set_that_has_changed_is_refused(tmp_path):
+    trained = _train_on_own(tmp_path)
+    _write_own(tmp_path, images=191)
+    with pytest.raises(UsageError, match="has changed since"):
+        export(trained, format="torch", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_network_that_answers_differently_is_not_left_behind(run, tmp_path, monkeypatch):

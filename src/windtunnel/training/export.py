@@ -17,19 +17,23 @@ from torch import Tensor, nn
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.files import dump_yaml
 from windtunnel.core.files import replacing, write_text
+from windtunnel.data.open import open_data
 from windtunnel.data.part import Part
-from windtunnel.errors import ModelError, RunError, UsageError
+from windtunnel.data.spec import DatasetSpec
+from windtunnel.errors import DataError, ModelError, RunError, UsageError
 from windtunnel.registry import import_object
-from windtunnel.training.assemble import Parts
 from windtunnel.training.checkpoint import load_weights, save_weights
 from windtunnel.training.environment import process_settings
 from windtunnel.training.model_card import CardFacts, describe_model
+from windtunnel.training.network import Classifier
 from windtunnel.training.predict import Member, open_members, predict_images
-from windtunnel.training.trained import WeightsChoice, load_trained, with_tta
+from windtunnel.training.same_data import check_same_data, read_noted
+from windtunnel.training.trained import WeightsChoice, load_classifier, with_tta
 
 ExportFormat = Literal["onnx", "torch", "state_dict"]
 FILE_NAMES: dict[ExportFormat, str] = {"onnx": "model.onnx", "torch": "model.pt2", "state_dict": "model.safetensors"}
 OPSET = 18
+_Bytes = UInt8[Tensor, "n c h w"]
 
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _CHECKED_IMAGES = 64
@@ -45,12 +49,29 @@ class ExportResult:
         images: images the written network was asked about.
         largest_difference: between its logits and the run's own, over these images.
         versions: versions of the packages that wrote and checked it.
+        missing: why the run's data set cannot be opened, so that it was checked on noise; empty where it can.
     """
 
     files: tuple[Path, ...]
     images: int
     largest_difference: float
     versions: Mapping[str, str]
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What a written network is asked about.
+
+    Args:
+        images: some that the run was validated or trained on, or noise where its data set cannot be opened.
+        validation: the run's validation part, where it has one that can be opened.
+        missing: why the data set cannot be opened; empty where it can.
+    """
+
+    images: _Bytes
+    validation: Part | None = None
+    missing: str = ""
 
 
 class BytesClassifier(nn.Module):
@@ -90,7 +111,7 @@ def export(
 
     ``onnx`` and ``torch`` take uint8 images (batch, channels, height, width) of any batch size and normalise them
     themselves. What was written is read back and asked about images of the run's validation part (of the training
-    part where there is none) before it takes its place.
+    part where there is none, of noise where the data set is not here) before it takes its place.
 
     Args:
         run: run folder, its name, or ``last``.
@@ -101,7 +122,8 @@ def export(
 
     Raises:
         UsageError: no such run, ``out`` is a file, or packages for ONNX are missing.
-        CheckpointError: the weights are missing or damaged.
+        CheckpointError: the weights, or the note of what they were trained on, are missing or damaged.
+        DataError: the data set has changed since.
         ModelError: the network cannot be written in this format.
         RunError: the written network answers differently.
     """
@@ -111,18 +133,33 @@ def export(
     (member,) = open_members([run], None, weights, runs_dir)
     experiment = _plain(member.experiment)
     with process_settings(experiment.runtime):
-        parts = load_trained(member.folder, experiment, member.weights)
+        classifier = load_classifier(member.folder, experiment, member.weights)
+        check = _find_check(member.folder.path, experiment, classifier.spec)
         out.mkdir(parents=True, exist_ok=True)
         path = out / FILE_NAMES[format]
-        held = (parts.data.validation or parts.data.train).head(_CHECKED_IMAGES)
         with replacing(path) as temporary:
-            difference = _WRITERS[format](temporary, parts, held)
-            facts = _gather_facts(
-                member, parts, format=format, path=temporary, checked=len(held), difference=difference
-            )
+            difference = _WRITERS[format](temporary, classifier, check.images)
+            facts = _gather_facts(member, classifier, check, format=format, path=temporary, difference=difference)
             card = describe_model(facts)
         files = (path, *_write_texts(out, card, member.experiment if format == "state_dict" else None))
-    return ExportResult(files, len(held), difference, facts.versions)
+    return ExportResult(files, len(check.images), difference, facts.versions, check.missing)
+
+
+def _find_check(run: Path, experiment: Experiment, spec: DatasetSpec) -> _Check:
+    """Return images of the run's own, or noise where its data set cannot be opened.
+
+    Raises:
+        DataError: the data set can be opened and has changed since.
+    """
+    try:
+        data = open_data(experiment.data)
+    except DataError as error:
+        noise = torch.Generator().manual_seed(0)
+        shape = (_CHECKED_IMAGES, spec.channels, *spec.image_size)
+        return _Check(torch.randint(256, shape, generator=noise, dtype=torch.uint8), missing=str(error))
+    check_same_data(run, data)
+    held = (data.validation or data.train).head(_CHECKED_IMAGES)
+    return _Check(held.images.contiguous(), data.validation)
 
 
 def _write_texts(out: Path, card: str, config: Experiment | None) -> tuple[Path, ...]:
@@ -153,9 +190,9 @@ def _check_packages(format: ExportFormat) -> None:
         raise UsageError(f"--format onnx needs {', '.join(missing)}: pip install 'windtunnel[onnx]'")
 
 
-def _write_onnx(path: Path, parts: Parts, held: Part) -> float:
+def _write_onnx(path: Path, classifier: Classifier, images: _Bytes) -> float:
     with _exporting("onnx"):
-        traced = _trace(parts, held)
+        traced = _trace(classifier, images)
         # from the traced program: given the module, the exporter would fall back to a fixed batch size in silence
         program = torch.onnx.export(
             traced,
@@ -169,44 +206,43 @@ def _write_onnx(path: Path, parts: Parts, held: Part) -> float:
         assert program is not None
         program.save(path)
         session = import_object("onnxruntime:InferenceSession")(str(path), providers=["CPUExecutionProvider"])
-        answers = _ask(held, lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]))
-    return _check(answers, predict_images(parts.classifier, held.images))
+        answers = _ask(images, lambda batch: torch.from_numpy(session.run(None, {"images": batch.numpy()})[0]))
+    return _check(answers, predict_images(classifier, images))
 
 
-def _write_program(path: Path, parts: Parts, held: Part) -> float:
+def _write_program(path: Path, classifier: Classifier, images: _Bytes) -> float:
     with _exporting("torch"):
         with path.open("wb") as file:
-            torch.export.save(_trace(parts, held), file)
+            torch.export.save(_trace(classifier, images), file)
         with path.open("rb") as file:
             loaded = torch.export.load(file).module()
-        answers = _ask(held, loaded)
-    return _check(answers, predict_images(parts.classifier, held.images))
+        answers = _ask(images, loaded)
+    return _check(answers, predict_images(classifier, images))
 
 
-def _trace(parts: Parts, held: Part) -> torch.export.ExportedProgram:
+def _trace(classifier: Classifier, images: _Bytes) -> torch.export.ExportedProgram:
     """Return the network behind its normalisation as a program of any batch size."""
-    classifier = BytesClassifier(network=parts.model, mean=parts.data.mean, std=parts.data.std).eval()
+    network = BytesClassifier(network=classifier.model, mean=classifier.mean, std=classifier.std).eval()
     shapes = {"images": {0: torch.export.Dim("batch")}}
-    return torch.export.export(classifier, (held.images[:2].contiguous(),), dynamic_shapes=shapes)
+    return torch.export.export(network, (images[:2],), dynamic_shapes=shapes)
 
 
-def _ask(held: Part, ask: Callable[[Tensor], Tensor]) -> Float[Tensor, "n k"]:
+def _ask(images: _Bytes, ask: Callable[[Tensor], Tensor]) -> Float[Tensor, "n k"]:
     """Return the answers to the images in batches of 1, of 7 and of the rest."""
-    images = held.images.contiguous()
     return torch.cat([ask(batch) for batch in images.tensor_split((1, 8)) if len(batch)])
 
 
-def _write_weights(path: Path, parts: Parts, held: Part) -> float:
-    expected = predict_images(parts.classifier, held.images)
-    save_weights(path, parts.model)
+def _write_weights(path: Path, classifier: Classifier, images: _Bytes) -> float:
+    expected = predict_images(classifier, images)
+    save_weights(path, classifier.model)
     with torch.no_grad():
-        for parameter in parts.model.parameters():
+        for parameter in classifier.model.parameters():
             parameter.zero_()
-    load_weights(path, parts.model)
-    return _check(predict_images(parts.classifier, held.images), expected)
+    load_weights(path, classifier.model)
+    return _check(predict_images(classifier, images), expected)
 
 
-_WRITERS: dict[ExportFormat, Callable[[Path, Parts, Part], float]] = {
+_WRITERS: dict[ExportFormat, Callable[[Path, Classifier, _Bytes], float]] = {
     "onnx": _write_onnx,
     "torch": _write_program,
     "state_dict": _write_weights,
@@ -239,21 +275,19 @@ def _check(answered: Float[Tensor, "n k"], expected: Float[Tensor, "n k"]) -> fl
 
 def _gather_facts(
     member: Member,
-    parts: Parts,
+    classifier: Classifier,
+    check: _Check,
     *,
     format: ExportFormat,
     path: Path,
-    checked: int,
     difference: float,
 ) -> CardFacts:
-    validation = parts.data.validation
     accuracy = None
-    if validation is not None:
-        answers = predict_images(parts.classifier, validation.images).argmax(1)
-        accuracy = (answers == validation.labels).double().mean().item()
+    if check.validation is not None:
+        answers = predict_images(classifier, check.validation.images).argmax(1)
+        accuracy = (answers == check.validation.labels).double().mean().item()
     packages = ("torch", "windtunnel", *(_ONNX_PACKAGES if format == "onnx" else ()))
-    data = parts.data
-    counts = {name: len(part) for name in ("train", "validation", "test") if (part := getattr(data, name)) is not None}
+    noted = read_noted(member.folder.path)
     return CardFacts(
         run=member.folder.path,
         experiment=member.experiment,
@@ -262,15 +296,16 @@ def _gather_facts(
         size=path.stat().st_size,
         sha256=_digest(path),
         weights=member.weights,
-        parameters=sum(parameter.numel() for parameter in parts.model.parameters()),
-        spec=data.spec,
-        mean=data.mean,
-        std=data.std,
-        digest=data.digest,
-        split_digests=data.split_digests,
-        counts=counts,
+        parameters=sum(parameter.numel() for parameter in classifier.model.parameters()),
+        spec=noted.spec,
+        mean=noted.mean,
+        std=noted.std,
+        digest=noted.digest,
+        split_digests=noted.splits,
+        counts=noted.images,
         validation_accuracy=accuracy,
-        checked=checked,
+        checked=len(check.images),
+        on_noise=bool(check.missing),
         difference=difference,
         opset=OPSET if format == "onnx" else None,
         versions={name: importlib.metadata.version(name) for name in packages},

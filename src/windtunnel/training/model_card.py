@@ -37,6 +37,7 @@ class CardFacts:
         counts: part -> images.
         validation_accuracy: of these weights without test-time augmentation; None without a validation part.
         checked: images on which the file was compared with the run.
+        on_noise: whether these were noise, for want of the data set.
         difference: largest difference between their logits.
         opset: ONNX operator set, or None.
         versions: package -> version.
@@ -58,6 +59,7 @@ class CardFacts:
     counts: Mapping[str, int]
     validation_accuracy: float | None
     checked: int
+    on_noise: bool
     difference: float
     opset: int | None
     versions: Mapping[str, str]
@@ -206,10 +208,8 @@ def _describe_file(facts: CardFacts) -> str:
     lines = [f"- `{facts.file}`: {facts.size:,} bytes, sha256 `{facts.sha256}`."]
     if facts.opset is not None:
         lines.append(f"- ONNX operator set {facts.opset}.")
-    lines.append(
-        f"- Read back and compared with the run on {facts.checked} images: logits differ by at most "
-        f"{facts.difference:.2g}."
-    )
+    asked = f"{facts.checked} images{' of noise' if facts.on_noise else ''}"
+    lines.append(f"- Read back and compared with the run on {asked}: logits differ by at most {facts.difference:.2g}.")
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     return "\n".join([*lines, f"- Written with {versions}.\n"])
 

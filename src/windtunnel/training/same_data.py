@@ -30,6 +30,9 @@ class NotedData:
         image_size: height and width, pixels.
         mean: per-channel mean the images were normalised with, pixels scaled to 0..1.
         std: per-channel standard deviation, likewise.
+        digest: sha256 of the set's decoded content.
+        splits: part -> sha256 of which images it holds.
+        images: part -> how many images it holds.
     """
 
     name: str
@@ -38,6 +41,9 @@ class NotedData:
     image_size: tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    digest: str
+    splits: dict[str, str]
+    images: dict[str, int]
 
     @property
     def spec(self) -> DatasetSpec:
