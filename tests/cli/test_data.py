@@ -55,3 +55,26 @@ def test_a_set_that_is_no_folder_cannot_be_resized(cli):
     refused = cli("data", "check", "digits", "--size", "16")
     assert refused.code == 2
     assert "--size: digits is no folder of images" in refused.err
+
+
+def test_half_of_a_set_is_listed_as_that(cli, tmp_path, monkeypatch):
+    whole, half = tmp_path / "sets" / "cifar100", tmp_path / "sets" / "cifar10"
+    for file in (whole / "train.parquet", whole / "test.parquet", half / "train.parquet"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    monkeypatch.setenv("WINDTUNNEL_DATA_DIR", str(tmp_path / "sets"))
+    found = {row["set"]: row["found"] for row in json.loads(cli("data", "list", "--json").out)}
+    assert found["cifar100"] == str(whole)
+    assert found["cifar10"] == f"{half}, without its test images: windtunnel data fetch cifar10"
+    assert found["mnist"] == "no: windtunnel data fetch mnist"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_where_a_set_was_fetched_to_is_told_when_it_is_not_looked_for_there(cli, tmp_path, monkeypatch, known):
+    monkeypatch.setattr("windtunnel.data.fetch.fetch_set", lambda name, folder, forms, progress: [folder / "a.gz"])
+    if known:
+        monkeypatch.setenv("WINDTUNNEL_DATA_DIR", "my sets")
+    shown = cli("data", "fetch", "mnist", "--into", "my sets")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("mnist: 1 files in my sets/mnist\n")
+    assert (f"WINDTUNNEL_DATA_DIR='{tmp_path}/my sets'" in shown.out) != known

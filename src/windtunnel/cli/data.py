@@ -54,6 +54,7 @@ def fetch(
     """
     from windtunnel.data.fetch import fetch_set
     from windtunnel.data.mirrors import MIRRORS
+    from windtunnel.data.named import NamedSource
     from windtunnel.data.paths import download_dir
     from windtunnel.registry import suggest
 
@@ -67,6 +68,8 @@ def fetch(
         print(json.dumps({"set": name, "files": [str(path) for path in paths]}, indent=2))
     else:
         print(f"{name}: {len(paths)} files in {paths[0].parent}")
+        if paths[0].parent.resolve() not in [place.resolve() for place in NamedSource(name).places()]:
+            print(f"found by name with WINDTUNNEL_DATA_DIR={shlex.quote(str(paths[0].parent.parent.resolve()))}")
 
 
 def check(
@@ -167,7 +170,10 @@ def _row(name: str) -> dict[str, Any]:
     known = NAMED_SETS[name]
     height, width = known.spec.image_size
     try:
-        found = str(NamedSource(name).find_reader().files()[0].parent)
+        source = NamedSource(name)
+        found = str(source.find_reader().files()[0].parent)
+        if missing := source.missing_parts():
+            found += f", without its {' and '.join(missing)} images: windtunnel data fetch {name}"
     except DataError:
         found = f"no: windtunnel data fetch {name}"
     return {

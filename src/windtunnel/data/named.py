@@ -96,12 +96,24 @@ class NamedSource:
         Raises:
             DataError: there is none.
         """
+        return self._find_form()[0]
+
+    def missing_parts(self) -> list[str]:
+        """Return the parts, such as ``test``, that the form found lacks.
+
+        Raises:
+            DataError: there is none.
+        """
+        _, splits = self._find_form()
+        return [split for split in self.known.counts if split not in splits]
+
+    def _find_form(self) -> tuple[Reader, set[str]]:
         places = self.places()
-        found: list[Reader] = []
+        found: list[tuple[Reader, set[str]]] = []
         for reader, splits in (form for place in places for form in _find_forms(place, self.known)):
             if splits.issuperset(self.known.counts):
-                return reader
-            found.append(reader)
+                return reader, splits
+            found.append((reader, splits))
         if found:
             return found[0]
         name = self.known.spec.name
