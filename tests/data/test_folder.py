@@ -1,4 +1,7 @@
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +174,14 @@ def test_splits_without_train_are_refused(root):
     shutil.rmtree(root / "train")
     with pytest.raises(DataError, match="holds test, val, but no train folder"):
         load(root)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize("name", [b"cat/\xff.png", b"d\xff\x67/1.png"])
+def test_names_that_are_no_text_are_refused(tmp_path, name):
+    for file in (b"cat/0.png", b"dog/0.png", name):
+        path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), file)))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="its name is not UTF-8; rename it"):
+        load(tmp_path)

@@ -162,12 +162,21 @@ def _images_of_class(folder: Path) -> tuple[Path, ...]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return sorted(_check_name(child) for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
 def _images_in(folder: Path) -> tuple[Path, ...]:
     files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    return tuple(sorted(path for path in files if not path.name.startswith(".") and path.is_file()))
+    return tuple(sorted(_check_name(path) for path in files if not path.name.startswith(".") and path.is_file()))
+
+
+def _check_name(path: Path) -> Path:
+    """Refuse names that are bytes and no text, as old archives bring them: tables and JSON could not hold them."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path}: its name is not UTF-8; rename it, e.g. with `convmv -f latin1 -t utf8`") from None
+    return path
 
 
 def _rows(classes: Mapping[str, tuple[Path, ...]]) -> Iterator[Row]:
