@@ -21,19 +21,20 @@ from windtunnel.errors import UsageError
 
 JOIN = (
     "import sys; from pathlib import Path; from dispatch.test_pool import join;"
-    "join(Path(sys.argv[1]), float(sys.argv[2]))"
+    "join(Path(sys.argv[1]), float(sys.argv[2]), mib=int(sys.argv[3]))"
 )
 EXPIRY_S, NEVER_S = 3.0, 300.0
 
 
-def join(folder, expiry_s=NEVER_S):
+def join(folder, expiry_s=NEVER_S, mib=1000):
     """Join as a machine with two cores that has Kit's fakes for workers."""
-    return join_pool(folder, [cpu(cores=2)], estimate=price, settings=SETTINGS, command=fake_command, expiry_s=expiry_s)
+    devices = [cpu(mib, cores=2)]
+    return join_pool(folder, devices, estimate=price, settings=SETTINGS, command=fake_command, expiry_s=expiry_s)
 
 
-def start_machine(kit, expiry_s=NEVER_S):
+def start_machine(kit, expiry_s=NEVER_S, mib=1000):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.Popen([sys.executable, "-c", JOIN, str(kit.folder), str(expiry_s)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", JOIN, str(kit.folder), str(expiry_s), str(mib)], env=environment)
 
 
 class Head(threading.Thread):
@@ -210,6 +211,29 @@ def test_runs_of_a_machine_that_dies_go_on_elsewhere(kit):
         "slowish-1": "finished",
         "slowish-2": "finished",
     }
+
+
+def test_a_run_too_large_for_one_machine_is_trained_by_another(kit):
+    head = Head(kit, "ok-1", "ok-2")
+    small = start_machine(kit, mib=5)
+    while set(head.pool.refusals()) != {"ok-1", "ok-2"}:
+        time.sleep(0.02)
+    outcomes = join(kit.folder)
+    assert small.wait(timeout=240) == 0
+    head.join(timeout=120)
+    assert {id: outcome.status for id, outcome in head.outcomes.items()} == {"ok-1": "finished", "ok-2": "finished"}
+    assert sorted(outcome.job for outcome in outcomes) == ["ok-1", "ok-2"]
+
+
+def test_runs_that_no_machine_can_begin_fail_once_nothing_else_is_left(kit):
+    head = Head(kit, "ok-1", "ok-2", expiry_s=EXPIRY_S)
+    assert join(kit.folder, EXPIRY_S, mib=5) == []
+    head.join(timeout=120)
+    for outcome in head.outcomes.values():
+        assert (outcome.status, outcome.attempts) == ("failed", 0)
+        assert outcome.reason.startswith("no machine that has joined can begin it: needs 10 MiB")
+    assert sorted(head.outcomes) == ["ok-1", "ok-2"]
+    assert head.pool.machines() == []
 
 
 def test_the_head_sees_what_machines_run(kit):

@@ -1,7 +1,7 @@
 """The head of a sweep whose runs other machines pull: it holds the source and the journal, and no device."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -57,6 +57,8 @@ class PoolHead:
         self._state = SweepState()
         self._jobs: dict[str, Job] = {}
         self._readers: dict[str, EpochReader] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._refusers: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
     def run(self) -> list[Outcome]:
         """Wait until others have run every job and return how each ended.
@@ -101,6 +103,7 @@ class PoolHead:
         for job in self._pool.ended():
             if self._state.runs[job].outcome is None:
                 self._finish(self._pool.read_outcome(job))
+        self._end_refused()
         self._view.update(self.look)
 
     def look(self) -> Snapshot:
@@ -142,6 +145,33 @@ class PoolHead:
         if run.outcome is not None:
             self._source.finish(run.outcome)
             self._view.note(f"{run.id} {run.outcome.status}: {run.outcome.reason}")
+
+    def _end_refused(self) -> None:
+        """Give up runs that every machine has refused, once nothing else is left and nobody has joined for a while."""
+        refusals = self._pool.refusals()
+        for job, worker in {(job, worker) for job, reasons in refusals.items() for worker in reasons} - self._told:
+            self._told.add((job, worker))
+            self._view.note(f"{job} is left to other machines by {worker}: {refusals[job][worker]}")
+        left = {run.id for run in self._unfinished()}
+        machines = self._refusing(left, refusals) if left else frozenset[str]()
+        if machines != self._refusers[0]:
+            self._refusers = machines, time.monotonic()
+        if machines and time.monotonic() - self._refusers[1] > self._watch.expiry_s:
+            for job in sorted(left):
+                self._give_up(job, refusals[job])
+
+    def _refusing(self, left: set[str], refusals: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
+        """Return the living machines if each has refused every run that is left; otherwise none."""
+        if not left <= refusals.keys() or not left <= set(self._pool.open_runs()):
+            return frozenset()
+        living = frozenset(self._watch.living())
+        return living if all(living <= refusals[job].keys() for job in left) else frozenset()
+
+    def _give_up(self, job: str, reasons: Mapping[str, str]) -> None:
+        if self._pool.withdraw(job):
+            said = "; ".join(sorted(set(reasons.values())))
+            reason = f"no machine that has joined can begin it: {said}"
+            self._finish(Outcome(job, "failed", reason, attempts=0))
 
     def _hear_wishes(self) -> None:
         for event in read_wishes(self._folder / "control.jsonl", self._state.control_offset):

@@ -23,6 +23,8 @@ from windtunnel.errors import UsageError
 class ClaimedJobs:
     """The source of a joined machine's dispatcher: what it can claim from the pool.
 
+    A run that cannot be begun here, for it is too large for the devices or its data are not here, is left to others.
+
     Args:
         pool: the shared folder.
         worker: this machine's name there.
@@ -34,13 +36,14 @@ class ClaimedJobs:
         self._worker = worker
         self._watch = Watch(pool, expiry_s)
         self._claims: dict[str, Path] = {}
+        self.refused: set[str] = set()
         self._beats, self._beat_at, self._beat_every = 0, 0.0, expiry_s * BEAT_SHARE
 
     def take(self, limit: int) -> list[Job]:
         """Claim up to ``limit`` open runs; one that was lost to others only once its worker here is gone."""
         self.beat()
         jobs: list[Job] = []
-        while len(jobs) < limit and (job := self._pool.claim(self._worker, without=self._claims)) is not None:
+        while len(jobs) < limit and (job := self._pool.claim(self._worker, without=self._not_wanted())) is not None:
             self._claims[job.id] = Path(job.claim)
             jobs.append(job)
         return jobs
@@ -50,9 +53,14 @@ class ClaimedJobs:
         return not self._pool.is_stopped(job)
 
     def finish(self, outcome: Outcome) -> None:
-        """Write how a run ended for the head to read."""
+        """Write how a run ended for the head to read; offer one that could not even begin to others."""
         claim = self._claims.pop(outcome.job, None)
-        if claim is not None:
+        if claim is None:
+            return
+        if outcome.status == "failed" and outcome.attempts == 0:
+            self.refused.add(outcome.job)
+            self._pool.refuse(outcome.job, self._worker, outcome.reason, claim)
+        else:
             self._pool.finish(outcome, claim)
 
     def is_exhausted(self) -> bool:
@@ -68,6 +76,9 @@ class ClaimedJobs:
             self._beat_at = now
             self._beats += 1
             self._pool.beat(self._worker, self._beats)
+
+    def _not_wanted(self) -> set[str]:
+        return {*self._claims, *self.refused}
 
     def release_all(self) -> None:
         """Offer again what has not ended here."""
@@ -89,7 +100,7 @@ def join_pool(
     name: str = "",
     expiry_s: float = EXPIRY_S,
 ) -> list[Outcome]:
-    """Pull runs from the sweep in ``folder`` until all have ended; return how those pulled here did.
+    """Pull runs from the sweep in ``folder`` until all have ended; return how those trained here did.
 
     Args:
         folder: the sweep's folder, on a file system that its machines share.
@@ -115,7 +126,7 @@ def join_pool(
     own = pool.path / "workers" / name
     own.mkdir()
     try:
-        return Dispatcher(
+        outcomes = Dispatcher(
             own,
             source,
             devices,
@@ -126,7 +137,9 @@ def join_pool(
             command=command,
             fork=fork,
         ).run()
+        return [outcome for outcome in outcomes if outcome.job not in source.refused]
     except DispatchInterrupted as stopped:
         raise DispatchInterrupted(stopped.signal, folder) from stopped  # the machine's own folder is nobody's business
     finally:
         source.release_all()
+        pool.leave(name)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from windtunnel.config.experiment import Experiment
 from windtunnel.config.problems import validate_tree
-from windtunnel.core.files import write_json
+from windtunnel.core.files import write_json, write_text
 from windtunnel.dispatch.types import Job, Outcome
 
 EXPIRY_S = 60.0
@@ -35,7 +35,7 @@ class Pool:
 
     def create(self) -> None:
         """Make the folders; the one that says that runs are offered last, so that whoever finds it finds them all."""
-        for name in ("claimed", "done", "stop", "beats", "workers", "open"):
+        for name in ("claimed", "done", "stop", "beats", "workers", "refused", "open"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def publish(self, job: Job, rank: int) -> None:
@@ -130,6 +130,27 @@ class Pool:
             write_json(self.path / "done" / outcome.job, asdict(outcome))
             claim.unlink(missing_ok=True)
 
+    def refuse(self, job: str, worker: str, reason: str, claim: Path) -> None:
+        """Offer the run that ``worker`` claimed by the file ``claim`` to others, since it cannot begin it itself."""
+        write_text(self.path / "refused" / f"{job}{_AT}{worker}", reason)
+        self.give_back(claim, claim.name.rpartition(_AT)[0])
+
+    def refusals(self) -> dict[str, dict[str, str]]:
+        """Return the runs that machines could not begin: run -> machine -> why."""
+        found: dict[str, dict[str, str]] = {}
+        for path in self._list("refused"):
+            job, _, worker = path.name.rpartition(_AT)
+            found.setdefault(job, {})[worker] = path.read_text(encoding="utf-8")
+        return found
+
+    def machines(self) -> list[str]:
+        """Return the names of those that have joined and not left."""
+        return [path.name for path in self._list("beats")]
+
+    def leave(self, worker: str) -> None:
+        """Say that ``worker`` pulls no runs any more."""
+        (self.path / "beats" / worker).unlink(missing_ok=True)
+
     def ended(self) -> list[str]:
         """Return the ids of the runs that have ended."""
         return [path.name for path in self._list("done")]
@@ -205,10 +226,19 @@ class Watch:
             return []
         self._looked_at, freed = now, []
         for entry, worker, path in list(self.pool.claims()):
-            beat = self.pool.read_beat(worker)
-            last, since = self._seen.setdefault(worker, (beat, now))
-            if beat != last:
-                self._seen[worker] = (beat, now)
-            elif now - since > self.expiry_s and self.pool.give_back(path, entry):
+            if self._stands_still(worker, now) and self.pool.give_back(path, entry):
                 freed.append(_job_of(entry))
         return freed
+
+    def living(self) -> set[str]:
+        """Return the machines that have joined, except those whose beat stood still too long."""
+        now = time.monotonic()
+        return {worker for worker in self.pool.machines() if not self._stands_still(worker, now)}
+
+    def _stands_still(self, worker: str, now: float) -> bool:
+        beat = self.pool.read_beat(worker)
+        last, since = self._seen.setdefault(worker, (beat, now))
+        if beat != last:
+            self._seen[worker] = (beat, now)
+            return False
+        return now - since > self.expiry_s
