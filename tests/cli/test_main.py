@@ -149,3 +149,12 @@ def _spent_by_children():
     """Return the seconds of processors that ended children took: a loaded machine takes no more of those."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def test_ctrl_c_while_a_verb_is_imported_ends_without_a_traceback(cli, monkeypatch):
+    def stop(chosen):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "build_app", stop)
+    stopped = cli("train", "quickstart")
+    assert (stopped.code, stopped.out, stopped.err) == (130, "", "")

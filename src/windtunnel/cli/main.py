@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WindtunnelError as error:
         print(f"windtunnel: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # while a verb was being imported; within one it is the verb's own to answer
+        sys.exit(128 + signal.SIGINT)
     except SystemExit as ended:
         if ended.code == UsageError.exit_code:
             _explain_usage(chosen, words)
