@@ -26,10 +26,10 @@ JOIN = (
 EXPIRY_S, NEVER_S = 3.0, 300.0
 
 
-def join(folder, expiry_s=NEVER_S, mib=1000):
+def join(folder, expiry_s=NEVER_S, mib=1000, view=None):
     """Join as a machine with two cores that has Kit's fakes for workers."""
-    devices = [cpu(mib, cores=2)]
-    return join_pool(folder, devices, estimate=price, settings=SETTINGS, command=fake_command, expiry_s=expiry_s)
+    devices, how = [cpu(mib, cores=2)], {"settings": SETTINGS, "command": fake_command, "expiry_s": expiry_s}
+    return join_pool(folder, devices, estimate=price, view=view, **how)
 
 
 def start_machine(kit, expiry_s=NEVER_S, mib=1000):
@@ -227,13 +227,14 @@ def test_a_run_too_large_for_one_machine_is_trained_by_another(kit):
 
 def test_runs_that_no_machine_can_begin_fail_once_nothing_else_is_left(kit):
     head = Head(kit, "ok-1", "ok-2", expiry_s=EXPIRY_S)
-    assert join(kit.folder, EXPIRY_S, mib=5) == []
+    assert join(kit.folder, EXPIRY_S, mib=5, view=kit) == []
     head.join(timeout=120)
     for outcome in head.outcomes.values():
         assert (outcome.status, outcome.attempts) == ("failed", 0)
         assert outcome.reason.startswith("no machine that has joined can begin it: needs 10 MiB")
     assert sorted(head.outcomes) == ["ok-1", "ok-2"]
     assert head.pool.machines() == []
+    assert "ok-1 is left to other machines, since it cannot begin here" in kit.said
 
 
 def test_the_head_sees_what_machines_run(kit):

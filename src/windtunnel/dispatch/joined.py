@@ -15,7 +15,7 @@ from windtunnel.dispatch.forking import ForkCommand
 from windtunnel.dispatch.launch import Command
 from windtunnel.dispatch.pool import BEAT_SHARE, EXPIRY_S, Pool, Watch
 from windtunnel.dispatch.settings import FOLDER, DispatchInterrupted, Settings, worker_command
-from windtunnel.dispatch.snapshot import View
+from windtunnel.dispatch.snapshot import SilentView, View
 from windtunnel.dispatch.types import Estimate, Job, Outcome
 from windtunnel.errors import UsageError
 
@@ -28,10 +28,14 @@ class ClaimedJobs:
     Args:
         pool: the shared folder.
         worker: this machine's name there.
+        tell: hears which runs are left to others.
         expiry_s: seconds without a beat after which another worker's runs are taken over.
     """
 
-    def __init__(self, pool: Pool, worker: str, *, expiry_s: float = EXPIRY_S) -> None:
+    def __init__(
+        self, pool: Pool, worker: str, *, tell: Callable[[str], None] = lambda text: None, expiry_s: float = EXPIRY_S
+    ) -> None:
+        self._tell = tell
         self._pool = pool
         self._worker = worker
         self._watch = Watch(pool, expiry_s)
@@ -60,6 +64,7 @@ class ClaimedJobs:
         if outcome.status == "failed" and outcome.attempts == 0:
             self.refused.add(outcome.job)
             self._pool.refuse(outcome.job, self._worker, outcome.reason, claim)
+            self._tell(f"{outcome.job} is left to other machines, since it cannot begin here")
         else:
             self._pool.finish(outcome, claim)
 
@@ -122,7 +127,7 @@ def join_pool(
     if not (pool.path / "open").is_dir():
         raise UsageError(f"{folder} offers no runs; start the sweep with --engine join first, then join it")
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-    source = ClaimedJobs(pool, name, expiry_s=expiry_s)
+    source = ClaimedJobs(pool, name, tell=(view or SilentView()).note, expiry_s=expiry_s)
     own = pool.path / "workers" / name
     own.mkdir()
     try:
