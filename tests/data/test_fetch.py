@@ -237,7 +237,8 @@ def run_fetch(capsys, *words):
 
 def test_the_verb_fetches_into_a_folder_of_the_sets_name(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(MIRRORS, "mnist", (form(server, "good"),))
-    assert run_fetch(capsys, "mnist", "--into", str(tmp_path)) == f"mnist: 1 files in {tmp_path}/mnist\n"
+    said = run_fetch(capsys, "mnist", "--into", str(tmp_path))
+    assert said == f"mnist: 1 files in {tmp_path}/mnist\nfound by name with WINDTUNNEL_DATA_DIR={tmp_path}\n"
     answer = json.loads(run_fetch(capsys, "mnist", "--into", str(tmp_path), "--json"))
     assert answer == {"set": "mnist", "files": [f"{tmp_path}/mnist/a.bin"]}
 

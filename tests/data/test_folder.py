@@ -177,9 +177,8 @@ def test_splits_without_train_are_refused(root):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
-@pytest.mark.parametrize("name", [b"cat/\xff.png", b"d\xff\x67/1.png"])
-def test_names_that_are_no_text_are_refused(tmp_path, name):
-    for file in (b"cat/0.png", b"dog/0.png", name):
+def test_names_that_are_no_text_are_refused(tmp_path):
+    for file in (b"cat/0.png", b"dog/0.png", b"cat/\xff.png"):
         path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), file)))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")

@@ -162,7 +162,7 @@ def _images_of_class(folder: Path) -> tuple[Path, ...]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(_check_name(child) for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
 def _images_in(folder: Path) -> tuple[Path, ...]:
@@ -171,7 +171,7 @@ def _images_in(folder: Path) -> tuple[Path, ...]:
 
 
 def _check_name(path: Path) -> Path:
-    """Refuse names that are bytes and no text, as old archives bring them: tables and JSON could not hold them."""
+    """Refuse an image whose name is bytes and no text, as old archives bring them: no table could hold it."""
     try:
         path.name.encode()
     except UnicodeEncodeError:
