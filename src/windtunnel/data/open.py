@@ -9,6 +9,7 @@ from torch import Tensor
 
 from windtunnel.config.data import DataConfig
 from windtunnel.data.part import Part
+from windtunnel.data.source import Source
 from windtunnel.data.spec import DatasetSpec, RawDataset
 from windtunnel.data.split import Splits, limit_balanced
 from windtunnel.errors import DataError
@@ -56,7 +57,8 @@ def open_data(config: DataConfig, cache_dir: Path | None = None) -> OpenedData:
         DataError: the set is missing, damaged, empty, has one class only, a label out of range, or does not
             fit the config.
     """
-    raw: RawDataset = config.source.build().load(cache_dir)
+    source: Source = config.source.build()
+    raw = source.load(cache_dir)
     check_dataset(raw)
     splits = _limited(config.split.build(dataset=raw), raw, config)
     _check_steps(config, len(splits.train.indices))
